@@ -1,0 +1,1 @@
+"""The services: addresses and shapes; no TLS, no retry."""

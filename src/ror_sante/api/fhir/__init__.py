@@ -1,0 +1,1 @@
+"""FHIR R4 as the ROR speaks it: bundles, search parameters, outcomes."""

@@ -1,0 +1,1 @@
+"""Say what works, what does not, and why."""

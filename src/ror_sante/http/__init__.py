@@ -1,0 +1,1 @@
+"""Sessions, retries, tokens, and the one way out to the network."""

@@ -1,0 +1,1 @@
+"""Read and judge certificates: no socket, no clock."""

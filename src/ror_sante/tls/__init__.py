@@ -1,0 +1,1 @@
+"""One TLS context and one adapter that nothing widens."""
