@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
 import requests.exceptions
 
@@ -281,3 +282,25 @@ class SyncError(RorError):
     def __init__(self, message: str, *, hint: str = "", cursor: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.cursor = cursor
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """Make foreign text safe to show: one line, control characters escaped, cut at `limit` characters."""
+    line = "".join(c if c.isprintable() else " " if c in "\r\n\t" else f"\\x{ord(c):02x}" for c in str(text))
+    line = " ".join(line.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def masked_url(url: str) -> str:
+    """Show an address without what may identify a person or a secret: user name, query values, fragment.
+
+    >>> masked_url("https://me:pw@host/Practitioner?identifier=10001234567&_count=1")
+    'https://host/Practitioner?identifier=…&_count=…'
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "(an address that cannot be read)"
+    names = [f"{name.partition('=')[0]}=…" for name in parts.query.split("&") if name]
+    return printable(urlunsplit((parts.scheme, host, parts.path, "&".join(names), "")), 500)
