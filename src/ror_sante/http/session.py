@@ -1,0 +1,308 @@
+"""Make requests sessions that speak mutual TLS with named origins and with no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import requests
+from requests.adapters import BaseAdapter
+
+from ror_sante.errors import ConfigurationError, RorError, UnexpectedResponseError, masked_url
+from ror_sante.http.clock import SYSTEM_CLOCK
+from ror_sante.http.proxy import Proxy
+from ror_sante.http.retry import RetryBudget, RetryPolicy, retry_after_seconds
+from ror_sante.pki.identity import gravest
+from ror_sante.tls.adapter import Origin, PinnedAdapter, limits
+from ror_sante.tls.context import build_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from ror_sante.http.clock import Clock
+    from ror_sante.pki.anchor import TrustAnchor
+    from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.tls.context import SealedContext
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110 section 9.2.2
+_TRY_AGAIN = frozenset({429, 502, 503, 504})
+_FIXED = frozenset({"adapters", "verify", "cert", "trust_env"})
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Time limits of one attempt, in seconds.
+
+    Attributes:
+        connect: to resolve and connect.
+        read: between two pieces of an answer.
+    """
+
+    connect: float = 5.0
+    read: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.connect < float("inf") and 0 < self.read < float("inf")):
+            raise ConfigurationError("a time limit must be a positive number of seconds")
+
+
+class SessionFactory:
+    """Loads an identity and an anchor once, and makes sessions from them.
+
+    Args:
+        identity: what we present, or None for a service that wants no certificate (ROR profile 0).
+        anchor: the root, or roots, that a server's chain must end at; nothing else is trusted.
+        retry: when a request is repeated.
+        timeout: time limits of one attempt.
+        proxy: the HTTP proxy, a `Proxy` or its URL; the environment's proxies count only through
+            `Proxy.from_environment`.
+        pool_size: connections kept for each origin; take the number of your threads.
+        at: the time at which the identity is judged; None reads the clock.
+        identity_anchor: the roots our own chain must end at, when they differ from `anchor`.
+        lend: intermediates for a server that forgets to send its own (see `build_context`).
+        wide_tls12: accept the older TLS 1.2 suites too.
+        clock: what tells the time and waits; tests give their own.
+
+    Raises:
+        IdentityError: the gravest finding about the identity, with all of them in ``.findings``.
+        ConfigurationError: settings that contradict each other.
+    """
+
+    def __init__(
+        self,
+        identity: ClientIdentity | None,
+        anchor: TrustAnchor | Iterable[TrustAnchor],
+        *,
+        retry: RetryPolicy | None = None,
+        timeout: Timeouts | None = None,
+        proxy: Proxy | str | None = None,
+        pool_size: int = 32,
+        at: datetime | None = None,
+        identity_anchor: TrustAnchor | Iterable[TrustAnchor] | None = None,
+        lend: Iterable[x509.Certificate] = (),
+        wide_tls12: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        anchors = _several(anchor)
+        if identity is not None:
+            trusted = anchors if identity_anchor is None else _several(identity_anchor)
+            _judge(identity, trusted, at or clock.now())
+        self._context = build_context(identity, anchors, lend=lend, wide_tls12=wide_tls12)
+        self._retry = retry or RetryPolicy()
+        self._timeout = timeout or Timeouts()
+        self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
+        self._pool_size = pool_size
+        self._clock = clock
+
+    @property
+    def context(self) -> SealedContext:
+        """The sealed TLS context that all sessions of this factory share."""
+        return self._context
+
+    def session(self, *origins: str) -> RorSession:
+        """Make a `requests.Session` for the given origins.
+
+        Args:
+            origins: ``https://host`` or ``https://host:port``; a path is ignored.
+
+        Raises:
+            ConfigurationError: none, or one that is no https address.
+        """
+        if not origins:
+            raise ConfigurationError(
+                "a session needs at least one origin", hint='For instance factory.session("https://host").'
+            )
+        allowed = [Origin.of(url) for url in origins]
+        adapter = PinnedAdapter(
+            self._context,
+            allowed,
+            pool_size=self._pool_size,
+            proxy_authorization=self._proxy.authorization if self._proxy else "",
+        )
+        proxies = {f"https://{host}": self._proxy.url for host in _served(self._proxy, allowed) if self._proxy}
+        return RorSession(adapter, retry=self._retry, timeout=self._timeout, proxies=proxies, clock=self._clock)
+
+
+def _several(anchor: TrustAnchor | Iterable[TrustAnchor]) -> tuple[TrustAnchor, ...]:
+    return tuple(anchor) if hasattr(anchor, "__iter__") else (anchor,)
+
+
+def _judge(identity: ClientIdentity, anchors: tuple[TrustAnchor, ...], at: datetime) -> None:
+    error = gravest(identity.verify(anchors, at=at))
+    if error is not None:
+        raise error
+
+
+def _served(proxy: Proxy | None, origins: Iterable[Origin]) -> list[str]:
+    """Name the hosts that the proxy serves, as requests' ``proxies`` keys spell them."""
+    hosts = {origin.host for origin in origins}
+    return [host for host in hosts if proxy is not None and proxy.serves(host)]
+
+
+class RorSession(requests.Session):
+    """A `requests.Session` that speaks mutual TLS with its origins and refuses every other address.
+
+    Its trust, its certificate and its adapters are fixed. It ignores the environment. It follows redirects on the
+    same origin only, and repeats what is safe to repeat by its retry policy.
+    """
+
+    _made: bool = False
+
+    def __init__(
+        self,
+        adapter: PinnedAdapter,
+        *,
+        retry: RetryPolicy,
+        timeout: Timeouts,
+        proxies: Mapping[str, str],
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.budget = RetryBudget()
+        self._pinned = adapter
+        self._timeout = timeout
+        self._retrying = _RetryingAdapter(adapter, retry=retry, budget=self.budget, timeout=timeout, clock=clock)
+        self.adapters.clear()
+        self.adapters["https://"] = self._retrying
+        self.proxies.update(proxies)
+        self._made = True
+
+    @property
+    def origins(self) -> frozenset[Origin]:
+        """The origins that this session speaks with."""
+        return self._pinned.origins
+
+    def exchange_send(
+        self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float] | None = None
+    ) -> requests.Response:
+        """Send one request once: no retry, no redirect, body unread.
+
+        Args:
+            prepared: the request.
+            timeout: (connect, read) in seconds; None takes the session's.
+
+        Raises:
+            TransportError: no trusted connection.
+            ConfigurationError: an address outside the session's origins.
+        """
+        limit = timeout or (self._timeout.connect, self._timeout.read)
+        return self._pinned.send(prepared, stream=True, timeout=limit, proxies=self.proxies)
+
+    def get_adapter(self, url: str | bytes) -> BaseAdapter:
+        """Give the one adapter, whatever the address: it refuses those that are not its own."""
+        return self._retrying
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Follow a redirect only on the origin that sent it.
+
+        Raises:
+            UnexpectedResponseError: it leads elsewhere; nothing was sent there.
+        """
+        target = super().get_redirect_target(resp)
+        if target is not None and not _same_origin(resp.url, requests.compat.urljoin(resp.url, target)):
+            resp.close()
+            raise UnexpectedResponseError(
+                f"{masked_url(resp.url)} redirects to another origin ({masked_url(target)}); it was not followed",
+                hint="Our certificate goes only to the origins that were named; a captive portal redirects like this.",
+                status=resp.status_code,
+                method=str(resp.request.method),
+                url=masked_url(resp.url),
+            )
+        return target
+
+    def mount(self, prefix: str | bytes, adapter: BaseAdapter) -> None:
+        """Refuse another adapter once the session is made: it would have a trust of its own."""
+        if self._made:
+            self._refuse("mount()")
+        super().mount(prefix, adapter)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse what would change the trust, the certificate or the adapters."""
+        if self._made and name in _FIXED and value != getattr(self, name):
+            self._refuse(name)
+        super().__setattr__(name, value)
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ConfigurationError(
+            f"{what} of this session is fixed",
+            hint="Trust, certificate and adapters are decided by SessionFactory; a proxy by its proxy= argument.",
+        )
+
+    def __getstate__(self) -> Any:
+        """Refuse to be pickled: neither the key nor the pin travels."""
+        raise TypeError("a mutual-TLS session cannot be pickled; make one in each process")
+
+
+def _same_origin(url: str, target: str) -> bool:
+    try:
+        return Origin.of(url) == Origin.of(target)
+    except ConfigurationError:
+        return False
+
+
+class _StatusAgainError(RorError):
+    """An answer whose status asks for another try; it never leaves this module."""
+
+    retryable = True
+
+    def __init__(self, response: requests.Response, retry_after: float | None) -> None:
+        super().__init__("try again")
+        self.response = response
+        self.retry_after = retry_after
+
+
+class _RetryingAdapter(BaseAdapter):
+    """Repeats, behind a session, what its policy allows; each attempt goes through the pinned adapter."""
+
+    def __init__(
+        self, pinned: PinnedAdapter, *, retry: RetryPolicy, budget: RetryBudget, timeout: Timeouts, clock: Clock
+    ) -> None:
+        super().__init__()
+        self._pinned = pinned
+        self._retry = retry
+        self._budget = budget
+        self._timeout = timeout
+        self._clock = clock
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send, again where that is safe; the last answer comes back whatever its status."""
+        repeatable = request.method in _REPEATABLE and _rewindable(request.body)
+        connect, read = limits(timeout if timeout is not None else (self._timeout.connect, self._timeout.read))
+
+        discarded: list[requests.Response] = []
+
+        def attempt(remaining: float) -> requests.Response:
+            while discarded:
+                discarded.pop().close()
+            limit = (min(connect, remaining), min(read, remaining))
+            response = self._pinned.send(request, stream, limit, verify, cert, proxies)
+            if repeatable and response.status_code in _TRY_AGAIN:
+                discarded.append(response)
+                wait = retry_after_seconds(response.headers.get("Retry-After"), now=self._clock.now())
+                raise _StatusAgainError(response, wait)
+            return response
+
+        try:
+            return self._retry.run(attempt, repeatable=repeatable, budget=self._budget, clock=self._clock)
+        except _StatusAgainError as last:
+            return last.response
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pinned.close()
+
+
+def _rewindable(body: Any) -> bool:
+    return body is None or isinstance(body, str | bytes)
