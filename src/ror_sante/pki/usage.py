@@ -1,0 +1,127 @@
+"""Tell what a certificate was made for, and whether that is to authenticate a TLS client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
+
+from ror_sante.environments import ApplicationService
+from ror_sante.errors import Finding, Severity
+from ror_sante.pki.chain import is_ca
+from ror_sante.pki.igc import is_igc
+from ror_sante.pki.names import common_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ORDER_AUTH_CLI: Final = "Order or use the certificate of the product ORG AUTH_CLI (form 413 of the ANS platform)."
+# OpenSSL security level 2, which we and most servers set: 112 bits (SSL_CTX_set_security_level).
+_MIN_RSA_BITS: Final = 2048
+_MIN_EC_BITS: Final = 224
+
+
+def check_usage(certificate: x509.Certificate) -> Iterator[Finding]:
+    """Find everything that stops a certificate from authenticating a TLS client.
+
+    The products of ACI-EL-ORG are told apart by their usages: AUTH_CLI has clientAuth alone, SIGN emailProtection,
+    SERV SSL serverAuth beside clientAuth (read on 16 certificates of the TEST tree).
+    """
+    try:
+        _ = certificate.extensions
+    except (ValueError, x509.DuplicateExtension) as error:
+        yield Finding("wrong-key-usage", f"the extensions of the certificate cannot be read: {error}", _ORDER_AUTH_CLI)
+        return
+    if is_ca(certificate):
+        yield Finding("ca-certificate", "this is the certificate of an authority, not of a client", _ORDER_AUTH_CLI)
+    yield from _check_extended_usage(certificate)
+    yield from _check_key_usage(certificate)
+    yield from _check_key(certificate)
+
+
+def extended_usages(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier] | None:
+    """Give the extended key usages of a certificate, or None when it does not limit them."""
+    try:
+        return frozenset(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _check_extended_usage(certificate: x509.Certificate) -> Iterator[Finding]:
+    usages = extended_usages(certificate)
+    if usages is None:
+        yield Finding(
+            "no-client-auth",
+            "the certificate does not say what it is for (no extendedKeyUsage): AUTH_CLI says clientAuth",
+            "Check with the server's owner that it accepts such a certificate.",
+            Severity.WARNING,
+        )
+    elif Eku.SERVER_AUTH in usages:
+        yield from _server_certificate(certificate, for_clients_too=Eku.CLIENT_AUTH in usages)
+    elif Eku.CLIENT_AUTH not in usages and Eku.EMAIL_PROTECTION in usages:
+        yield Finding(
+            "sign-certificate",
+            "this is a SIGN certificate (seal, emailProtection), not AUTH_CLI: servers refuse it in the handshake",
+            "The same order form covers SIGN and AUTH_CLI: use the other P12.",
+        )
+    elif Eku.CLIENT_AUTH not in usages:
+        listed = ", ".join(sorted(usage.dotted_string for usage in usages))
+        yield Finding("no-client-auth", f"the certificate does not allow clientAuth, only {listed}", _ORDER_AUTH_CLI)
+
+
+def _server_certificate(certificate: x509.Certificate, *, for_clients_too: bool) -> Iterator[Finding]:
+    """Refuse a SERV SSL of IGC-Santé; another authority's certificate for both uses is common, and only odd here."""
+    tolerable = for_clients_too and not is_igc(certificate)
+    yield Finding(
+        "server-certificate",
+        "this is the certificate of a server (SERV SSL, serverAuth), not AUTH_CLI",
+        _ORDER_AUTH_CLI,
+        Severity.WARNING if tolerable else Severity.ERROR,
+    )
+
+
+def _check_key_usage(certificate: x509.Certificate) -> Iterator[Finding]:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not usage.digital_signature:
+        yield Finding(
+            "wrong-key-usage",
+            "the key may not sign (keyUsage lacks digitalSignature), and a TLS client proves itself by a signature",
+            _ORDER_AUTH_CLI,
+        )
+
+
+def _check_key(certificate: x509.Certificate) -> Iterator[Finding]:
+    key = certificate.public_key()
+    if isinstance(key, RSAPublicKey) and key.key_size < _MIN_RSA_BITS:
+        yield _weak(f"RSA {key.key_size}", f"RSA {_MIN_RSA_BITS}")
+    elif isinstance(key, EllipticCurvePublicKey) and key.curve.key_size < _MIN_EC_BITS:
+        yield _weak(key.curve.name, "P-256")
+
+
+def _weak(kind: str, least: str) -> Finding:
+    return Finding(
+        "weak-key",
+        f"the key is too weak: {kind}, where {least} is the least that TLS accepts",
+        "Make a new key and request, and order the certificate again.",
+    )
+
+
+def check_service(certificate: x509.Certificate, service: ApplicationService) -> Iterator[Finding]:
+    """Compare the CN with the one that the order form recommends for a service; another is allowed, and odd."""
+    name = common_name(certificate)
+    if name == service.value:
+        return
+    known = {other.value: other.name for other in ApplicationService}
+    what = f"the one of another service ({known[name]})" if name in known else "not the recommended one"
+    yield Finding(
+        "other-service",
+        f"the certificate's CN is {name}, {what}; for this service it is {service.value}",
+        "It works when the service's owner registered this CN; else order a certificate with the recommended one.",
+        Severity.WARNING,
+    )
