@@ -129,7 +129,13 @@ class RevokedError(IdentityError):
 
 
 class TransportError(RorError):
-    """No trusted connection could be made or kept."""
+    """No trusted connection could be made or kept.
+
+    Attributes:
+        unsent: the server surely never saw the request, so that even a POST may be repeated.
+    """
+
+    unsent: bool = False
 
 
 class ServerNotTrustedError(TransportError, requests.exceptions.SSLError):
