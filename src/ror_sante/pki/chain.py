@@ -91,7 +91,15 @@ def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
 
 
 def _is_impostor(candidate: x509.Certificate, child: x509.Certificate) -> bool:
-    return candidate.subject == child.issuer and not is_signed_by(child, candidate)
+    if candidate.subject != child.issuer:
+        return False
+    try:
+        child.verify_directly_issued_by(candidate)
+    except InvalidSignature:
+        return True
+    except (UnsupportedAlgorithm, ValueError, TypeError):  # not an imitation: a signature that cannot be checked
+        return False
+    return False
 
 
 def _is_self_issued(certificate: x509.Certificate) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ror_sante.errors import ConfigurationError, printable
+from ror_sante.pki.hidden import Hidden
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview
 """A path, or the content itself as bytes."""
@@ -15,7 +16,7 @@ Source = str | os.PathLike[str] | bytes | bytearray | memoryview
 SIZE_LIMIT: Final = 1024 * 1024
 
 
-def read_source(source: Source, *, what: str) -> bytes:
+def read_source(source: Source, *, what: str) -> Hidden:
     """Give the bytes of a file, or the bytes that were given in its place.
 
     Args:
@@ -25,13 +26,13 @@ def read_source(source: Source, *, what: str) -> bytes:
     Raises:
         ConfigurationError: the file is missing, a folder, unreadable, or over 1 MiB.
     """
-    data = _read(source, what=what) if isinstance(source, (str, os.PathLike)) else bytes(source)
+    data = _read(source, what=what) if isinstance(source, (str, os.PathLike)) else source
     if len(data) > SIZE_LIMIT:
         raise ConfigurationError(
             f"{what} is over {SIZE_LIMIT // 1024} KiB: {label(source)}",
             hint="A P12 or a certificate weighs a few kilobytes: check that this is the right file.",
         )
-    return data
+    return Hidden(data)
 
 
 def _read(path: str | os.PathLike[str], *, what: str) -> bytes:

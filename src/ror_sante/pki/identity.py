@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cryptography import x509
@@ -12,6 +13,7 @@ from ror_sante.pki.anchor import TrustAnchor
 from ror_sante.pki.chain import Chain, build_chain
 from ror_sante.pki.expiry import Validity, aware
 from ror_sante.pki.files import Source, label, read_source
+from ror_sante.pki.hidden import hide
 from ror_sante.pki.judgement import check_chain, check_dates, check_tree
 from ror_sante.pki.names import common_name, describe_name
 from ror_sante.pki.passphrase import PassphraseNeededError
@@ -19,14 +21,14 @@ from ror_sante.pki.pem import read_certificates, read_pem
 from ror_sante.pki.pkcs12 import ClientKey, KeyStore, read_pkcs12
 from ror_sante.pki.usage import check_service, check_usage
 from ror_sante.pki.verdict import gravest, ranked
-from ror_sante.settings import read_secret
+from ror_sante.settings import Secret, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from ror_sante.environments import ApplicationService
-    from ror_sante.pki.passphrase import Passphrase
+    from ror_sante.pki.hidden import Passphrase
     from ror_sante.settings import IdentitySettings
 
 __all__ = ["ClientIdentity", "gravest"]
@@ -71,6 +73,7 @@ class ClientIdentity:
             ConfigurationError: the file is missing or unreadable, or no passphrase was given and one is needed.
             Pkcs12Error: the passphrase is wrong, or the file does not hold exactly one usable identity.
         """
+        passphrase = hide(passphrase)
         data = read_source(source, what="the P12")
         return cls(read_pkcs12(data, passphrase), source=label(source))
 
@@ -95,6 +98,7 @@ class ClientIdentity:
             ConfigurationError: a file is missing or unreadable, or the key is encrypted and no passphrase was given.
             Pkcs12Error: a content is not usable, or the key is not the certificate's.
         """
+        passphrase = hide(passphrase)
         data = read_source(certificate, what="the certificate")
         key_source = certificate if key is None else key
         key_data = data if key is None else read_source(key, what="the private key")
@@ -119,11 +123,11 @@ class ClientIdentity:
         except PassphraseNeededError:
             if ask is None:
                 raise
-            identity = cls._open(settings, ask())
+            identity = cls._open(settings, Secret(ask()))
         return identity.with_intermediates(*settings.intermediates)._noting(notes)
 
     @classmethod
-    def _open(cls, settings: IdentitySettings, passphrase: str | None) -> Self:
+    def _open(cls, settings: IdentitySettings, passphrase: Secret | None) -> Self:
         if settings.p12 is not None:
             return cls.from_p12(settings.p12, passphrase)
         if settings.certificate is not None:
@@ -232,12 +236,14 @@ class ClientIdentity:
         anchors = (anchor,) if isinstance(anchor, TrustAnchor) else tuple(anchor)
         if not anchors:
             raise ConfigurationError("no anchor is given: nothing could be trusted")
-        moment = aware(at)
+        moment = aware(at).astimezone(UTC)
         mixed_up = tuple(check_tree(self.certificate, anchors, test=test))
-        chain = check_chain(self._chain, anchors, at=moment)
+        usage = tuple(check_usage(self.certificate))
+        weak = any(finding.code == "weak-key" for finding in usage)  # the library's path validation repeats it
+        chain = check_chain(self._chain, anchors, at=moment, validate=not weak)
         return ranked(
             (
-                *check_usage(self.certificate),
+                *usage,
                 *mixed_up,
                 *check_dates(self.certificate, at=moment),
                 # A certificate of the other tree ends at the other root: that is the same fact, said once.
@@ -271,6 +277,9 @@ class ClientIdentity:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a ClientIdentity cannot be pickled: it holds a private key; load it again where it is needed")
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a ClientIdentity cannot be pickled: it holds a private key; load it again where it is needed")
 
@@ -284,10 +293,10 @@ def _certificates_of(source: Source | x509.Certificate) -> tuple[x509.Certificat
     return read_certificates(read_source(source, what="the intermediate"), name=label(source))
 
 
-def _configured_passphrase(settings: IdentitySettings) -> tuple[str | None, tuple[Finding, ...]]:
+def _configured_passphrase(settings: IdentitySettings) -> tuple[Secret | None, tuple[Finding, ...]]:
     """Give the passphrase of the settings, and a note when it came by the environment, which other processes read."""
     if settings.passphrase_file is not None:
-        return read_secret(settings.passphrase_file), ()
+        return Secret(read_secret(settings.passphrase_file)), ()
     if settings.passphrase is None:
         return None, ()
     note = Finding(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,18 +14,26 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
 )
 
-from ror_sante.errors import Pkcs12Error
+from ror_sante.errors import Pkcs12Error, printable
+from ror_sante.pki.bags import outline
 from ror_sante.pki.formats import pem_labels, recognise
+from ror_sante.pki.hidden import Hidden, hide
 from ror_sante.pki.listening import heard
 from ror_sante.pki.names import common_name
 from ror_sante.pki.passphrase import PassphraseNeededError, candidates, doubt
 from ror_sante.pki.pkcs12 import ClientKey, KeyStore, unencrypted_key
+from ror_sante.pki.soundness import sound_ones
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
     from ror_sante.errors import Finding
-    from ror_sante.pki.passphrase import Passphrase
+    from ror_sante.pki.hidden import Passphrase
+    from ror_sante.settings import Secret
+
+_CERTIFICATE_LABELS: Final = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
 
 
 def read_certificates(data: bytes, *, name: str) -> tuple[x509.Certificate, ...]:
@@ -38,27 +46,35 @@ def read_certificates(data: bytes, *, name: str) -> tuple[x509.Certificate, ...]
     Raises:
         Pkcs12Error: there is no certificate in it, or one that cannot be read.
     """
-    labels = pem_labels(data)
-    if {"CERTIFICATE", "X509 CERTIFICATE"} & set(labels):
-        readers = [x509.load_pem_x509_certificates]
-    elif "PKCS7" in labels:
-        readers = [pkcs7.load_pem_pkcs7_certificates]
-    else:
-        readers = [_load_der_certificate, pkcs7.load_der_pkcs7_certificates]
-    for reader in readers:
+    for reader in _readers(pem_labels(data)):
         try:
             certificates, _ = heard(reader, data)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             continue
-        if certificates:
-            return tuple(dict.fromkeys(certificates))
-    what, hint = recognise(data)
-    reason = f"it is {what}" if what else "it is damaged, or of a kind that we do not know"
-    raise Pkcs12Error(f"no certificate can be read from {name}: {reason}", hint=hint)
+        sound, damaged = sound_ones(certificates, where=name)
+        if sound and not damaged:
+            return sound
+    raise Pkcs12Error(
+        f"no certificate can be read from {name}: {_reason(data)}",
+        hint="Give certificates in PEM or DER (.pem, .crt, .cer), or a PKCS#7 bundle (.p7b).",
+    )
+
+
+def _readers(labels: tuple[str, ...]) -> tuple[Callable[[bytes], list[x509.Certificate]], ...]:
+    if _CERTIFICATE_LABELS.intersection(labels):
+        return (x509.load_pem_x509_certificates,)
+    if "PKCS7" in labels:
+        return (pkcs7.load_pem_pkcs7_certificates,)
+    return (_load_der_certificate, pkcs7.load_der_pkcs7_certificates)
 
 
 def _load_der_certificate(data: bytes) -> list[x509.Certificate]:
     return [x509.load_der_x509_certificate(data)]
+
+
+def _reason(data: bytes) -> str:
+    what = "a P12" if outline(data) else recognise(data)[0]
+    return f"it is {what}" if what else "it is damaged, or of a kind that we do not know"
 
 
 def read_pem(
@@ -67,9 +83,10 @@ def read_pem(
     """Put a key and the certificates of another (or the same) file together; the leaf is the one that has the key.
 
     Raises:
-        Pkcs12Error: a file cannot be read, the key is in none of the certificates, or in two of them.
+        Pkcs12Error: a file cannot be read, or the key fits none of the certificates, or several.
         ConfigurationError: the key is encrypted and no passphrase was given.
     """
+    passphrase, key = hide(passphrase), Hidden(key)
     certificates = read_certificates(certificate, name=certificate_name)
     private_key, notes = _read_key(key, passphrase, name=key_name)
     public = _public_bytes(private_key.public_key())
@@ -77,7 +94,8 @@ def read_pem(
     if len(leaves) != 1:
         listed = ", ".join(common_name(found) for found in (leaves or certificates)[:4])
         raise Pkcs12Error(
-            f"the key in {key_name} fits {'several' if leaves else 'no'} certificates of {certificate_name}: {listed}",
+            f"the key in {key_name} fits {'several' if leaves else 'none'} of the certificates in "
+            f"{certificate_name}: {listed}",
             hint="Give the key that was made with the request (CSR) of this certificate, and that certificate once.",
         )
     others = tuple(found for found in certificates if found != leaves[0])
@@ -88,50 +106,58 @@ def _public_bytes(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _read_key(data: bytes, passphrase: Passphrase | None, *, name: str) -> tuple[ClientKey, tuple[Finding, ...]]:
-    forms = candidates(passphrase)
+def _read_key(data: Hidden, passphrase: Secret | Hidden | None, *, name: str) -> tuple[ClientKey, tuple[Finding, ...]]:
     found = sum(label.endswith("PRIVATE KEY") for label in pem_labels(data))
     if found > 1:
         raise Pkcs12Error(f"{name} holds {found} private keys", hint="Keep the one that belongs to the certificate.")
-    key = _load_key(data, None, name=name)
-    notes = (unencrypted_key(name),) if key else ()
-    for form in () if key else forms:
-        if form is not None:
-            key = key or _load_key(data, form, name=name)
-    if key is None and passphrase is None:
-        raise PassphraseNeededError(
-            f"the private key in {name} is encrypted and no passphrase was given",
-            hint="Give it with passphrase_file, ROR_SANTE_IDENTITY_PASSPHRASE or at the prompt.",
-        )
+    forms = candidates(passphrase)
+    key = _load_clear(data, name=name)
+    notes = () if key is None else (unencrypted_key(name),)
+    if key is None:
+        key = _load_encrypted(data, forms, doubts=doubt(passphrase), name=name)
     if not isinstance(key, ClientKey):
-        raise _no_key(key, passphrase, name=name)
+        kind = type(key).__name__.removesuffix("PrivateKey")
+        raise Pkcs12Error(
+            f"the private key in {name} is of a kind that TLS clients do not use here: {kind}",
+            hint="IGC-Santé certifies RSA keys of 2048 bits.",
+        )
     return key, notes
 
 
-def _no_key(key: PrivateKeyTypes | None, passphrase: Passphrase | None, *, name: str) -> Pkcs12Error:
-    if key is None:
-        return Pkcs12Error(
-            f"the passphrase of the private key in {name} is wrong, or the file is damaged: "
-            "the two cannot be told apart." + doubt(passphrase),
-            hint="Type it again (capitals, keyboard layout); if it is right, copy the file again.",
-        )
-    kind = type(key).__name__.removesuffix("PrivateKey")
-    return Pkcs12Error(
-        f"the private key in {name} is of a kind that TLS clients do not use here: {kind}",
-        hint="IGC-Santé certifies RSA keys of 2048 bits.",
-    )
-
-
-def _load_key(data: bytes, passphrase: bytes | None, *, name: str) -> PrivateKeyTypes | None:
-    """Read a key; None when the passphrase is missing or wrong."""
-    load = load_pem_private_key if pem_labels(data) else load_der_private_key
+def _load_clear(data: Hidden, *, name: str) -> PrivateKeyTypes | None:
+    """Read a key that is not encrypted; None when it is."""
     try:
-        return load(data, passphrase)
+        return _loader(data)(data, None)
     except TypeError:  # "Password was not given but private key is encrypted"
         return None
     except (ValueError, UnsupportedAlgorithm) as error:
-        if passphrase is not None:
-            return None
-        what, hint = recognise(data)
-        reason = f"it is {what}" if what else "it is damaged, or of a kind that we do not know"
-        raise Pkcs12Error(f"no private key can be read from {name}: {reason}", hint=hint) from error
+        raise Pkcs12Error(
+            f"no private key can be read from {name}: {_reason(data)}",
+            hint="Give the key in PEM or DER (.key, .pem); a P12 is opened with from_p12 or the setting p12.",
+        ) from error
+
+
+def _load_encrypted(data: Hidden, forms: tuple[Hidden | None, ...], *, doubts: str, name: str) -> PrivateKeyTypes:
+    cause: Exception | None = None
+    for form in forms:
+        if form is None:
+            raise PassphraseNeededError(
+                f"the private key in {name} is encrypted and no passphrase was given",
+                hint="Give it with passphrase_file, ROR_SANTE_IDENTITY_PASSPHRASE or at the prompt.",
+            )
+        try:
+            return _loader(data)(data, form)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            cause = error
+    if isinstance(cause, UnsupportedAlgorithm):
+        message = f"the private key in {name} uses an algorithm that cannot be read: {printable(cause)}"
+        raise Pkcs12Error(message, hint="Write it again: openssl pkcs8 -topk8 -in FILE -out client.key.") from cause
+    raise Pkcs12Error(
+        f"the passphrase of the private key in {name} is wrong, or the file is damaged: the two cannot be told apart."
+        + doubts,
+        hint="Type it again (capitals, keyboard layout); if it is right, copy the file again.",
+    ) from cause
+
+
+def _loader(data: bytes) -> Callable[[bytes, bytes | None], PrivateKeyTypes]:
+    return load_pem_private_key if pem_labels(data) else load_der_private_key

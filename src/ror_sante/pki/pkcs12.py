@@ -10,21 +10,24 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from ror_sante.errors import Finding, Pkcs12Error, Severity
+from ror_sante.errors import Finding, Pkcs12Error, Severity, printable
 from ror_sante.pki.bags import Outline, outline
 from ror_sante.pki.chain import is_ca
 from ror_sante.pki.files import SIZE_LIMIT
 from ror_sante.pki.formats import recognise
+from ror_sante.pki.hidden import Hidden, hide
 from ror_sante.pki.listening import heard
 from ror_sante.pki.names import common_name
 from ror_sante.pki.passphrase import PassphraseNeededError, candidates, doubt
+from ror_sante.pki.soundness import is_sound, sound_ones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cryptography import x509
 
-    from ror_sante.pki.passphrase import Passphrase
+    from ror_sante.pki.hidden import Passphrase
+    from ror_sante.settings import Secret
 
 ClientKey = RSAPrivateKey | EllipticCurvePrivateKey
 
@@ -60,20 +63,23 @@ def read_pkcs12(data: bytes, passphrase: Passphrase | None) -> KeyStore:
             RSA or EC key with its certificate.
         ConfigurationError: no passphrase was given and one is needed, or it can be none (NUL, not UTF-8).
     """
-    forms = candidates(passphrase)
+    passphrase, data = hide(passphrase), Hidden(data)
     shape = _checked_outline(data)
-    bundle, warned = _load(data, forms, passphrase=passphrase)
+    bundle, warned = _load(data, passphrase)
     if not isinstance(bundle.key, ClientKey):
         raise _no_usable_key(bundle.key)
     if bundle.cert is None:
         raise Pkcs12Error("the P12 holds a private key and no certificate that belongs to it", hint=_EXPORT_AGAIN)
     leaf = bundle.cert.certificate
-    others = tuple(dict.fromkeys(extra.certificate for extra in bundle.additional_certs))
+    if not is_sound(leaf):
+        raise Pkcs12Error("the certificate in the P12 is damaged", hint=_EXPORT_AGAIN)
+    found, damaged = sound_ones((extra.certificate for extra in bundle.additional_certs), where="the P12")
+    others = tuple(other for other in found if other != leaf)
     _refuse_second_identity(leaf, others, shape)
     return KeyStore(
         key=bundle.key,
-        certificates=(leaf, *(other for other in others if other != leaf)),
-        notes=tuple(_notes(shape, warned)),
+        certificates=(leaf, *others),
+        notes=(*_notes(shape, warned, empty_passphrase=not passphrase), *damaged),
     )
 
 
@@ -86,25 +92,27 @@ def _checked_outline(data: bytes) -> Outline | None:
     return shape
 
 
-def _load(
-    data: bytes, forms: Iterable[bytes | None], *, passphrase: Passphrase | None
-) -> tuple[pkcs12.PKCS12KeyAndCertificates, tuple[str, ...]]:
+def _load(data: Hidden, passphrase: Secret | Hidden | None) -> tuple[pkcs12.PKCS12KeyAndCertificates, tuple[str, ...]]:
     cause: Exception | None = None
-    for form in forms:
+    for form in candidates(passphrase):
         try:
             return heard(pkcs12.load_pkcs12, data, form)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             cause = error
-    raise _not_opened(data, passphrase) from cause
+    raise _not_opened(data, passphrase, cause) from cause
 
 
-def _not_opened(data: bytes, passphrase: Passphrase | None) -> Pkcs12Error | PassphraseNeededError:
+def _not_opened(
+    data: Hidden, passphrase: Secret | Hidden | None, cause: Exception | None
+) -> Pkcs12Error | PassphraseNeededError:
     what, hint = recognise(data)
     if what:
         return Pkcs12Error(f"this is not a P12: it is {what}", hint=hint)
     if not data.startswith(b"\x30"):
         return Pkcs12Error("this is not a P12, nor any key or certificate file that we know", hint=_EXPORT_AGAIN)
-    if outline(data) is None:
+    if isinstance(cause, UnsupportedAlgorithm):
+        return Pkcs12Error(f"the P12 uses an algorithm that cannot be read: {printable(cause)}", hint=_EXPORT_AGAIN)
+    if outline(data) is None and "deserialize" in str(cause):  # a P12 in BER has no outline, and is read
         return Pkcs12Error(
             "the P12 is damaged or cut short", hint="Copy it again, in binary mode, and compare the sizes."
         )
@@ -114,7 +122,7 @@ def _not_opened(data: bytes, passphrase: Passphrase | None) -> Pkcs12Error | Pas
             hint="Give it with passphrase_file, ROR_SANTE_IDENTITY_PASSPHRASE or at the prompt.",
         )
     return Pkcs12Error(
-        "the passphrase is wrong, or the P12 is damaged: the two cannot be told apart" + "." + doubt(passphrase),
+        "the passphrase is wrong, or the P12 is damaged: the two cannot be told apart." + doubt(passphrase),
         hint="Type it again (capitals, keyboard layout); if it is right, copy the P12 again.",
     )
 
@@ -131,7 +139,7 @@ def _no_usable_key(key: object) -> Pkcs12Error:
 
 def _refuse_second_identity(leaf: x509.Certificate, others: Iterable[x509.Certificate], shape: Outline | None) -> None:
     """Refuse a file with two identities: the library reads the first key and silently drops the second."""
-    strangers = [other for other in others if other != leaf and not is_ca(other)]
+    strangers = [other for other in others if not is_ca(other)]
     if strangers:
         raise Pkcs12Error(
             f"the P12 holds two identities, {common_name(leaf)} and {common_name(strangers[0])}: "
@@ -142,7 +150,7 @@ def _refuse_second_identity(leaf: x509.Certificate, others: Iterable[x509.Certif
         raise Pkcs12Error(f"the P12 holds {shape.keys} private keys", hint=_EXPORT_AGAIN)
 
 
-def _notes(shape: Outline | None, warned: Iterable[str]) -> Iterable[Finding]:
+def _notes(shape: Outline | None, warned: Iterable[str], *, empty_passphrase: bool) -> Iterable[Finding]:
     if shape and shape.clear_keys and shape.mac_rounds is None:
         yield Finding(
             "any-passphrase",
@@ -152,6 +160,13 @@ def _notes(shape: Outline | None, warned: Iterable[str]) -> Iterable[Finding]:
         )
     if shape and shape.clear_keys:
         yield unencrypted_key("the P12")
+    elif empty_passphrase:
+        yield Finding(
+            "unencrypted-key",
+            "the P12 is encrypted with an empty passphrase, which protects nothing",
+            "Export it again with a passphrase.",
+            Severity.WARNING,
+        )
     if any("BER" in text for text in warned):
         yield Finding(
             "ber-fallback",

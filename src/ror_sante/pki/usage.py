@@ -8,12 +8,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
+from cryptography.x509.oid import NameOID
 
 from ror_sante.environments import ApplicationService
-from ror_sante.errors import Finding, Severity
+from ror_sante.errors import Finding, Severity, printable
 from ror_sante.pki.chain import is_ca
 from ror_sante.pki.igc import is_igc
-from ror_sante.pki.names import common_name
+from ror_sante.pki.names import attributes, common_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _ORDER_AUTH_CLI: Final = "Order or use the certificate of the product ORG AUTH_CLI (form 413 of the ANS platform)."
 # OpenSSL security level 2, which we and most servers set: 112 bits (SSL_CTX_set_security_level).
 _MIN_RSA_BITS: Final = 2048
-_MIN_EC_BITS: Final = 224
+_CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")  # what TLS 1.3 signs with (RFC 8446 section 4.2.3)
 
 
 def check_usage(certificate: x509.Certificate) -> Iterator[Finding]:
@@ -33,7 +34,9 @@ def check_usage(certificate: x509.Certificate) -> Iterator[Finding]:
     try:
         _ = certificate.extensions
     except (ValueError, x509.DuplicateExtension) as error:
-        yield Finding("wrong-key-usage", f"the extensions of the certificate cannot be read: {error}", _ORDER_AUTH_CLI)
+        yield Finding(
+            "wrong-key-usage", f"the extensions of the certificate cannot be read: {printable(error)}", _ORDER_AUTH_CLI
+        )
         return
     if is_ca(certificate):
         yield Finding("ca-certificate", "this is the certificate of an authority, not of a client", _ORDER_AUTH_CLI)
@@ -100,24 +103,23 @@ def _check_key(certificate: x509.Certificate) -> Iterator[Finding]:
     key = certificate.public_key()
     if isinstance(key, RSAPublicKey) and key.key_size < _MIN_RSA_BITS:
         yield _weak(f"RSA {key.key_size}", f"RSA {_MIN_RSA_BITS}")
-    elif isinstance(key, EllipticCurvePublicKey) and key.curve.key_size < _MIN_EC_BITS:
-        yield _weak(key.curve.name, "P-256")
+    elif isinstance(key, EllipticCurvePublicKey) and key.curve.name not in _CURVES:
+        yield _weak(f"on the curve {key.curve.name}", "P-256")
 
 
 def _weak(kind: str, least: str) -> Finding:
     return Finding(
         "weak-key",
-        f"the key is too weak: {kind}, where {least} is the least that TLS accepts",
+        f"the key is not fit for TLS: {kind}, where {least} is the least that is accepted",
         "Make a new key and request, and order the certificate again.",
     )
 
 
 def check_service(certificate: x509.Certificate, service: ApplicationService) -> Iterator[Finding]:
     """Compare the CN with the one that the order form recommends for a service; another is allowed, and odd."""
-    name = common_name(certificate)
-    if name == service.value:
+    if service.value in attributes(certificate.subject, NameOID.COMMON_NAME):
         return
-    known = {other.value: other.name for other in ApplicationService}
+    name, known = common_name(certificate), {other.value: other.name for other in ApplicationService}
     what = f"the one of another service ({known[name]})" if name in known else "not the recommended one"
     yield Finding(
         "other-service",
