@@ -108,6 +108,8 @@ _WEAK_SERVER: Final = (
     "BAD_ECPOINT",
     "WRONG_SIGNATURE_TYPE",
 )
+# How http.client words it.
+_TUNNEL: Final = "Tunnel connection failed: "
 _NOT_TLS: Final = (
     "WRONG_VERSION_NUMBER",
     "HTTP_REQUEST",
@@ -240,21 +242,30 @@ def _refused(error: BaseException, where: Where) -> RorError:
 
 
 def _behind_proxy(error: BaseException, where: Where) -> RorError:
-    text = " ".join(_short(cause) for cause in _causes(error))
+    text = " ".join(str(cause) for cause in _causes(error))
     name = where.proxy or "the proxy"
-    if "407" in text:
-        return _final(
-            f"the proxy {name} asks for a password (407)", "Set proxy_user and proxy_password_file in [network]."
-        )
-    if "Tunnel connection failed" in text:
-        status = text.partition("Tunnel connection failed: ")[2][:60]
-        return _unsent(
-            UnreachableError(
-                f"the proxy {name} opens no tunnel to {where.host}: {status}",
-                hint="Ask its administrator to allow CONNECT to this host and port.",
-            )
-        )
+    if _TUNNEL in text:
+        status = printable(text.partition(_TUNNEL)[2].partition("'")[0], 60)
+        return refused_by_proxy(status, host=where.host, proxy=name)
     return _unsent(UnreachableError(f"the proxy {name} cannot be used: {_short(error)}", hint="Check its address."))
+
+
+def refused_by_proxy(status: str, *, host: str, proxy: str) -> TransportError:
+    """Explain an answer to CONNECT other than 200.
+
+    Args:
+        status: code and reason, such as ``407 Proxy Authentication Required``.
+        host: the server that was to be reached.
+        proxy: the proxy's address, without credentials.
+    """
+    if status.startswith("407"):
+        hint = "Set proxy_user and proxy_password_file in [network]."
+        return _unsent(_final(f"the proxy {proxy} asks for a password ({status})", hint))
+    error = UnreachableError(
+        f"the proxy {proxy} opens no tunnel to {host}: {status}",
+        hint="Ask its administrator to allow CONNECT to this host and port.",
+    )
+    return _unsent(error)
 
 
 def _connect_time(_error: BaseException, where: Where) -> RorError:
@@ -267,7 +278,7 @@ def _connect_time(_error: BaseException, where: Where) -> RorError:
 
 def _read_time(error: BaseException, where: Where) -> RorError:
     hint = "Try later, or raise read_timeout in [network]."
-    if "handshake" in str(error):
+    if any("handshake operation" in str(cause) for cause in _causes(error)):
         return _unsent(TimedOutError(f"{where.host} fell silent during the TLS handshake", hint=hint))
     return TimedOutError(f"{where.host} fell silent while we waited for its answer", hint=hint)
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ror_sante.errors import RorError, TimedOutError, UnreachableError, printable
 from ror_sante.tls.context import build_context
-from ror_sante.tls.faults import rejected, translate
+from ror_sante.tls.faults import refused_by_proxy, rejected, translate
 from ror_sante.tls.wire import Transcript, common_names
 
 if TYPE_CHECKING:
@@ -214,8 +214,8 @@ def _open_tunnel(plain: socket.socket, origin: Origin, via: Via) -> None:
     plain.sendall(head.encode("ascii") + b"\r\n")
     status = _status_line(plain)
     if " 200" not in status[:16]:
-        shown = f"http://{via.host}:{via.port}"
-        raise translate(OSError(f"Tunnel connection failed: {printable(status[9:], 60)}"), url=str(origin), proxy=shown)
+        proxy = f"http://{via.host}:{via.port}"
+        raise refused_by_proxy(printable(status[9:], 60), host=str(origin), proxy=proxy)
 
 
 def _status_line(plain: socket.socket) -> str:
