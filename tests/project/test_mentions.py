@@ -1,0 +1,80 @@
+"""What a user meets is in the documentation."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+import pytest
+
+import ror_sante
+from ror_sante import errors, settings
+from ror_sante.cli import command
+from ror_sante.tls.faults import ALERTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def leaves(here: click.Command, words: str = "ror-sante") -> Iterator[str]:
+    if not isinstance(here, click.Group):
+        yield words
+        return
+    for name, child in here.commands.items():
+        yield from leaves(child, f"{words} {name}")
+
+
+ERRORS = [name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, errors.RorError)]
+TABLES = [kind for kind in vars(settings).values() if inspect.isclass(kind) and issubclass(kind, settings.Table)]
+
+
+@pytest.mark.parametrize("words", leaves(command))
+def test_every_command_is_in_the_tour(words: str, root: Path) -> None:
+    """Each command is shown in the page that walks through them."""
+    assert f"`{words}`" in (root / "docs/command.md").read_text(encoding="utf-8")
+
+
+def test_the_command_reference_is_what_the_help_says(root: Path) -> None:
+    """docs/command-reference.md was written from the help texts of today."""
+    run = subprocess.run(
+        [sys.executable, root / "docs/command_reference.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", settings.VARIABLES)
+def test_every_variable_is_documented(name: str, root: Path) -> None:
+    """Each ROR_SANTE_* variable has its place in the settings page."""
+    assert f"`{name}`" in (root / "docs/settings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
+def test_every_settings_key_is_documented(table: type[msgspec.Struct], root: Path) -> None:
+    """Each key of the settings file has its place in the settings page."""
+    page = (root / "docs/settings.md").read_text(encoding="utf-8")
+    hidden = {"source", "passphrase"}  # set by the loader, and by a variable alone
+    for name in set(table.__struct_fields__) - hidden:
+        assert f"`{name}`" in page or f"[{name}" in page or f".{name}`" in page, name
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_every_error_is_documented(name: str, root: Path) -> None:
+    """Each class of the error tree has its place in the errors page."""
+    assert f"`{name}`" in (root / "docs/errors.md").read_text(encoding="utf-8") or name == "RorError"
+
+
+@pytest.mark.parametrize("alert", sorted(set(ALERTS) - {"unrecognized_name", "certificate_unknown"}))
+def test_every_alert_about_us_is_in_troubleshooting(alert: str, root: Path) -> None:
+    """A TLS alert that names our certificate as the culprit has a row."""
+    assert f"`{alert}`" in (root / "docs/troubleshooting.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [name for name in ror_sante.__all__ if name != "__version__"])
+def test_every_public_name_is_documented(name: str, documentation: str) -> None:
+    """Each name that the package exports occurs in the documentation."""
+    assert name in documentation

@@ -1,0 +1,69 @@
+"""The public names are few, sorted, and cheap to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import ror_sante
+
+
+def test_the_list_of_public_names_is_sorted() -> None:
+    """``__all__`` is in order, so that a change to it is easy to see."""
+    assert list(ror_sante.__all__) == sorted(ror_sante.__all__)
+
+
+def test_every_public_name_exists() -> None:
+    """Each name of ``__all__`` can be reached, the simulator's included."""
+    for name in ror_sante.__all__:
+        assert getattr(ror_sante, name) is not None
+
+
+def test_nothing_public_is_left_out() -> None:
+    """What the package's module holds without an underscore is in ``__all__``, submodules aside."""
+    found = {name for name in vars(ror_sante) if not name.startswith("_")}
+    modules = {name for name in found if f"ror_sante.{name}" in sys.modules}
+    assert found - modules - {"annotations", "TYPE_CHECKING"} <= set(ror_sante.__all__)
+
+
+def test_completion_knows_every_public_name() -> None:
+    """``dir()`` lists the names that are imported when they are first asked for."""
+    assert set(ror_sante.__all__) <= set(dir(ror_sante))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A slip is reported as Python does for any module."""
+    with pytest.raises(AttributeError, match="NationalRor"):
+        _ = ror_sante.NationalRor
+
+
+def modules_after(statement: str) -> set[str]:
+    """Give the top-level modules that a fresh interpreter holds after a statement."""
+    code = f"import sys; {statement}; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_importing_the_package_imports_no_extra() -> None:
+    """The package alone brings neither the command's libraries, nor an extra, nor a test tool."""
+    heavy = {"click", "keyring", "pytest", "pytest_httpserver", "rich", "werkzeug", "ror_sante.simulator.server"}
+    assert not heavy & modules_after("import ror_sante")
+
+
+def test_the_simulator_is_imported_when_it_is_asked_for() -> None:
+    """The first use of `Simulator` imports it."""
+    assert "ror_sante.simulator.server" in modules_after("from ror_sante import Simulator")
+
+
+def test_the_simulator_knows_nothing_of_pytest() -> None:
+    """The simulator also runs outside of a test suite: it does not import pytest."""
+    assert "pytest" not in modules_after("import ror_sante.simulator.server")
+
+
+def test_python_runs_the_package() -> None:
+    """``python -m ror_sante --version`` says the version and ends with 0."""
+    run = subprocess.run([sys.executable, "-m", "ror_sante", "--version"], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert ror_sante.__version__ in run.stdout

@@ -1,0 +1,87 @@
+"""How the public names are used, as a type checker must accept it. Never run; ``make types`` reads it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import assert_type
+
+import requests
+
+from ror_sante import (
+    ApplicationService,
+    Bundle,
+    ClientIdentity,
+    Environment,
+    NationalRorClient,
+    RetryPolicy,
+    SessionFactory,
+    Simulator,
+    SimulatorPki,
+    TrustAnchor,
+    Validity,
+)
+from ror_sante.environments import Coding
+from ror_sante.errors import ApiError, ClientRejectedError, Finding, IdentityError, RateLimitedError, RorError
+from ror_sante.settings import Settings, load_settings
+
+now = datetime.now(UTC)
+
+# A certificate, from a path or from bytes, judged at a time.
+identity = ClientIdentity.from_p12("client.p12", "secret")
+ClientIdentity.from_p12(Path("client.p12"), b"secret")
+ClientIdentity.from_p12(b"\x30", None)
+other = ClientIdentity.from_pem("client.cer", Path("client.key"), "secret", intermediates=["ACI.pem"])
+assert_type(other.with_intermediates(Path("ACI.pem")), ClientIdentity)
+assert_type(identity.verify(TrustAnchor.igc_sante(), at=now), tuple[Finding, ...])
+identity.verify([TrustAnchor.igc_sante(), TrustAnchor.from_file("root.pem")], at=now, service=ApplicationService.RORN)
+assert_type(identity.subject_dn, str)
+assert_type(identity.validity, Validity)
+assert_type(identity.validity.is_valid(now), bool)
+
+# A session that application code can use as it is.
+factory = SessionFactory(identity, TrustAnchor.igc_sante(), retry=RetryPolicy(attempts=3), proxy="http://proxy:3128")
+session: requests.Session = factory.session("https://host.example", "https://other.example:8443")
+
+# The national ROR.
+profile = Coding("CU22", "1.2.250.1.213.1.6.1.66")
+role = Coding("AUTOMATE", "1.2.250.1.213.1.1.4.6")
+with NationalRorClient(
+    Environment.bac_a_sable(), identity, client_id="client", profile=profile, role=role, retry=RetryPolicy.none()
+) as ror:
+    for resource in ror.search("HealthcareService", [("_count", "10")], max_results=5, included=True):
+        assert_type(resource.id, str)
+        resource["name"]
+    for page in ror.pages("Location", {"_count": "200"}, allow_truncated=True, prefetch=False):
+        assert_type(page, Bundle)
+        assert_type(page.total, int | None)
+    ror.read("Location", "1").decode()
+    ror.metadata()
+    assert_type(ror.request("GET", "/ws-diffusion-fhir/metadata").status, int)
+
+settings = load_settings(Path("ror-sante.toml"), environ={})
+assert_type(settings, Settings)
+NationalRorClient.from_settings(settings)
+NationalRorClient.from_settings(settings, identity=identity, environment=Environment.production())
+
+# Errors, and what they tell.
+try:
+    ror.metadata()
+except IdentityError as error:
+    assert_type(error.findings, tuple[Finding, ...])
+except ClientRejectedError as error:
+    assert_type(error.alert, str)
+except RateLimitedError as error:
+    assert_type(error.retry_after, float | None)
+except ApiError as error:
+    assert_type(error.status, int)
+except RorError as error:
+    assert_type(error.hint, str)
+    assert_type(error.retryable, bool)
+
+# The simulator, which is imported when it is first named.
+with Simulator(SimulatorPki.create(), size=10) as simulator:
+    simulator.fault("server-error", times=2)
+    assert_type(simulator.url, str)
+    assert_type(simulator.identity, ClientIdentity)
+    assert_type(simulator.anchor, TrustAnchor)
