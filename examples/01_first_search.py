@@ -1,7 +1,7 @@
 """Search the national ROR: open the certificate, get a token, read a first page of care services.
 
-python 01_first_search.py                                   against the simulator
-ROR_SANTE_CONFIG=ror-sante.toml python 01_first_search.py   against the place of your settings
+Without settings it searches in a simulator of its own. With ``ROR_SANTE_CONFIG=ror-sante.toml`` in the environment it
+searches in the place that this file describes.
 """
 
 from __future__ import annotations
