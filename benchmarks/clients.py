@@ -121,7 +121,9 @@ def _ask_on(ask: Ask, times: list[float], ready: threading.Barrier, seconds: flo
 
 
 def _session(job: Job) -> RorSession:
-    from ror_sante import ClientIdentity, SessionFactory, TrustAnchor
+    from ror_sante.http.session import SessionFactory
+    from ror_sante.pki.anchor import TrustAnchor
+    from ror_sante.pki.identity import ClientIdentity
 
     identity = ClientIdentity.from_p12(job.folder / "client.p12", PASSPHRASE)
     factory = SessionFactory(identity, TrustAnchor.from_file(job.root), pool_size=job.workers)

@@ -25,6 +25,8 @@ class Ratio:
         return cls(median(ratios), min(ratios), max(ratios))
 
     def __str__(self) -> str:
+        if self.least == self.most == 1:
+            return "1"  # the baseline to itself
         return f"{self.middle:.2f} ({self.least:.2f}-{self.most:.2f})"
 
 

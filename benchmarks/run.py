@@ -135,7 +135,7 @@ def _circumstances(plan: Plan, server: Server, load: list[str]) -> str:
         f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}; how to read it stands in README.md.\n\n"
         f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}; {libraries}; {server.version}, curl {curl}. "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {' to '.join(load)}. "
-        f"{plan.rounds} rounds of {plan.seconds} s, {plan.starts} starts."
+        f"Rounds: {plan.rounds}, each measurement {plan.seconds} s; starts: {plan.starts}."
     )
 
 
