@@ -8,6 +8,8 @@ from importlib.metadata import version
 
 import pytest
 
+pytest_plugins = ["tests.support.tls_servers"]
+
 LIBRARIES = ("cryptography", "requests", "urllib3", "pytest-httpserver")
 
 # Each of these changes what a TLS client trusts, whom it calls or what it writes down.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.tls.conftest import ConnectProxy, TlsServer  # type: ignore[import-not-found]  # shown to readers only
+    from tests.support.tls_servers import ConnectProxy, TlsServer
 
     from ror_sante.simulator.pki import SimulatorPki
 

@@ -1,4 +1,4 @@
-"""A bare TLS server that tells what it received, and the certificates it needs."""
+"""Bare TLS servers and CONNECT proxies that tell what they received, as fixtures for every test."""
 
 from __future__ import annotations
 
