@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +10,16 @@ import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.utils import CryptographyDeprecationWarning
 
 from ror_sante.environments import IGC_SANTE, IGC_SANTE_TEST, WEB_PKI
 from ror_sante.errors import ConfigurationError, IdentityError
 from ror_sante.pki.chain import is_ca, is_signed_by
 from ror_sante.pki.files import label, read_source
+from ror_sante.pki.listening import heard
 from ror_sante.pki.names import common_name, describe_name
 from ror_sante.pki.packaged import packaged
 from ror_sante.pki.pem import read_certificates
+from ror_sante.pki.soundness import is_sound
 
 if TYPE_CHECKING:
     import os
@@ -96,6 +96,8 @@ class TrustAnchor:
 
 
 def _refuse_what_is_no_root(certificate: x509.Certificate, *, name: str) -> None:
+    if not is_sound(certificate):
+        raise ConfigurationError(f"the anchor {name} is damaged: parts of the certificate cannot be read")
     subject, issuer = common_name(certificate), describe_name(certificate.issuer)
     if certificate.subject != certificate.issuer:
         raise ConfigurationError(
@@ -147,8 +149,6 @@ def _named(word: str, folder: Path) -> tuple[TrustAnchor, ...]:
 
 
 def _web_pki() -> tuple[TrustAnchor, ...]:
-    with warnings.catch_warnings():
-        # Some public roots have a serial number of zero, which the library announces it will refuse one day.
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        roots = x509.load_pem_x509_certificates(certifi.contents().encode("ascii"))
+    # Some public roots have a serial number of zero, of which the library warns.
+    roots, _ = heard(x509.load_pem_x509_certificates, certifi.contents().encode("ascii"))
     return tuple(TrustAnchor(root, f"{WEB_PKI}: {common_name(root)}") for root in roots)

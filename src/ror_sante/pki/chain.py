@@ -110,5 +110,5 @@ def is_ca(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate says that it is an authority's (basicConstraints CA:TRUE)."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except x509.ExtensionNotFound:
         return False

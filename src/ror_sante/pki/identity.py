@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ror_sante.errors import ConfigurationError, Finding, Severity
 from ror_sante.pki.anchor import TrustAnchor
@@ -289,7 +290,7 @@ class ClientIdentity:
 
 def _certificates_of(source: Source | x509.Certificate) -> tuple[x509.Certificate, ...]:
     if isinstance(source, x509.Certificate):
-        return (source,)
+        source = source.public_bytes(Encoding.DER)
     return read_certificates(read_source(source, what="the intermediate"), name=label(source))
 
 

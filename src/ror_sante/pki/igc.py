@@ -46,6 +46,6 @@ def _category(certificate: x509.Certificate) -> int:
     """Read the product category byte, the last of the extension's value; 0 when there is none."""
     try:
         extension = certificate.extensions.get_extension_for_oid(CATEGORY).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except x509.ExtensionNotFound:
         return 0
     return extension.value[-1] if isinstance(extension, x509.UnrecognizedExtension) and extension.value else 0

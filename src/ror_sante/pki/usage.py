@@ -11,7 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 from cryptography.x509.oid import NameOID
 
 from ror_sante.environments import ApplicationService
-from ror_sante.errors import Finding, Severity, printable
+from ror_sante.errors import Finding, Severity
 from ror_sante.pki.chain import is_ca
 from ror_sante.pki.igc import is_igc
 from ror_sante.pki.names import attributes, common_name
@@ -31,13 +31,6 @@ def check_usage(certificate: x509.Certificate) -> Iterator[Finding]:
     The products of ACI-EL-ORG are told apart by their usages: AUTH_CLI has clientAuth alone, SIGN emailProtection,
     SERV SSL serverAuth beside clientAuth (read on 16 certificates of the TEST tree).
     """
-    try:
-        _ = certificate.extensions
-    except (ValueError, x509.DuplicateExtension) as error:
-        yield Finding(
-            "wrong-key-usage", f"the extensions of the certificate cannot be read: {printable(error)}", _ORDER_AUTH_CLI
-        )
-        return
     if is_ca(certificate):
         yield Finding("ca-certificate", "this is the certificate of an authority, not of a client", _ORDER_AUTH_CLI)
     yield from _check_extended_usage(certificate)
