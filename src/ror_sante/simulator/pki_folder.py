@@ -87,12 +87,13 @@ def read_tree(folder: str | Path) -> FoundTree:
 
 def _read_authority(place: Path, name: str) -> Issued:
     certificate_path, key_path = place / f"{name}.pem", place / f"{name}.key"
+    certificate_pem, key_pem = _read(certificate_path), _read(key_path)  # our own errors are ValueErrors too
     try:
-        certificate = x509.load_pem_x509_certificate(_read(certificate_path))
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
     except ValueError as error:
         raise _broken(certificate_path, "is not a certificate in PEM") from error
     try:
-        key = load_pem_private_key(_read(key_path), password=None)
+        key = load_pem_private_key(key_pem, password=None)
     except (ValueError, TypeError) as error:  # TypeError: it is encrypted
         raise _broken(key_path, "is not a private key in PEM without passphrase") from error
     if not isinstance(key, RSAPrivateKey):
