@@ -92,7 +92,9 @@ class TlsServer:
         return [request for visit in self.visits for request in visit.requests]
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, at once: a thread that waits in accept() would take one connection more."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 
@@ -140,7 +142,9 @@ class ConnectProxy:
                 back.join(5)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, at once: a thread that waits in accept() would take one connection more."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 

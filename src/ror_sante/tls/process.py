@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+from typing import Final
 
 import urllib3.util.ssl_
 
 from ror_sante.errors import ConfigurationError
+
+_GREEN: Final = frozenset({"gevent", "eventlet"})
 
 
 def check_process() -> None:
     """Look for the replacements that would reach our connections.
 
     truststore and pip-system-certs replace `ssl.SSLContext`; our context is built on the class beneath it, so they
-    change nothing here. gevent and eventlet replace the socket class, and urllib3's pyOpenSSL bridge switches
+    change nothing here. gevent and eventlet replace the socket classes, and urllib3's pyOpenSSL bridge switches
     off the host-name check of every context that it is given.
 
     Raises:
         ConfigurationError: such a replacement is in force; the message names it.
     """
-    if ssl.SSLSocket.__module__ != "ssl":
-        culprit = ssl.SSLSocket.__module__.partition(".")[0]
+    culprit = _socket_culprit()
+    if culprit:
         raise ConfigurationError(
-            f"{culprit} has replaced ssl.SSLSocket in this process: the checks on each connection would not run",
-            hint=f"Leave ssl out of what {culprit} replaces (gevent: patch_all(ssl=False)), or use another process.",
+            f"{culprit} has replaced Python's sockets in this process: a TLS connection would hang, or run unchecked",
+            hint=f"Make these calls from a process in which {culprit} patches neither socket nor ssl.",
         )
     if urllib3.util.ssl_.IS_PYOPENSSL:
         raise ConfigurationError(
@@ -31,3 +35,11 @@ def check_process() -> None:
             "it switches off the host-name check of our TLS context",
             hint="Call urllib3.contrib.pyopenssl.extract_from_urllib3(); Python's own ssl module needs no help here.",
         )
+
+
+def _socket_culprit() -> str:
+    """Name the package that replaced the socket classes; a test suite's guard on `socket.socket` is none."""
+    secure, plain = (kind.__module__.partition(".")[0] for kind in (ssl.SSLSocket, socket.socket))
+    if secure != "ssl":
+        return secure
+    return plain if plain in _GREEN else ""
