@@ -118,9 +118,7 @@ class IdentitySettings(Table, frozen=True, kw_only=True):
             )
         if (self.certificate is None) != (self.key is None):
             missing = "key" if self.key is None else "certificate"
-            raise ConfigurationError(
-                f"{missing} is missing", hint="certificate and key are two files, given together."
-            )
+            raise ConfigurationError(f"{missing} is missing", hint="certificate and key are two files, given together.")
 
 
 class NetworkSettings(Table, frozen=True, kw_only=True):
@@ -147,7 +145,7 @@ class NetworkSettings(Table, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.proxy is not None and self.proxy != "environment" and not _is_proxy_url(self.proxy):
             raise ConfigurationError(
-                "proxy is not an http:// or https:// address with a host and no user name",
+                "proxy is not an http:// address with a host and no user name",
                 hint="Write http://host:port, and the user in proxy_user and proxy_password_file.",
             )
 
@@ -420,9 +418,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"the settings file {path} is not UTF-8 text", hint="Save it as UTF-8."
-        ) from error
+        raise ConfigurationError(f"the settings file {path} is not UTF-8 text", hint="Save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"the settings file {path} is not TOML: {printable(error)}",
@@ -642,9 +638,7 @@ def _explain(error: msgspec.ValidationError, *, kind: type[Any], at: str) -> NoR
     where = f"{at}{path.rstrip('`')}".lstrip(".")
     if isinstance(error.__cause__, ConfigurationError):
         cause = error.__cause__
-        raise ConfigurationError(
-            f"{where}: {cause.message}" if where else cause.message, hint=cause.hint
-        ) from None
+        raise ConfigurationError(f"{where}: {cause.message}" if where else cause.message, hint=cause.hint) from None
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text, re.DOTALL)
     if unknown:
         _unknown_key(where, unknown[1], kind)
@@ -712,9 +706,7 @@ def _no_such_environment(name: str, *, own: Mapping[str, object]) -> NoReturn:
     near = difflib.get_close_matches(name, known, n=1)
     raise ConfigurationError(
         f"unknown environment {printable(name, 60)!r}; there are {', '.join(known)}",
-        hint=f"Did you mean {near[0]}?"
-        if near
-        else f"Describe it in a table [environments.{printable(name, 60)}].",
+        hint=f"Did you mean {near[0]}?" if near else f"Describe it in a table [environments.{printable(name, 60)}].",
     )
 
 
@@ -724,4 +716,4 @@ def _is_proxy_url(url: str) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+    return parts.scheme == "http" and bool(parts.hostname) and parts.username is None

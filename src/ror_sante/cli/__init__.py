@@ -1,1 +1,58 @@
-"""The ``ror-sante`` command."""
+"""The command ``ror-sante``: `main` runs one verb and gives its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+__all__ = ["main"]
+
+TERMINATED = 143
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; whatever goes wrong is one sentence on stderr and an exit code.
+
+    Args:
+        argv: the words after ``ror-sante``; None takes those of the process.
+
+    Returns:
+        The exit code.
+    """
+    # Imported here: `--version` needs neither the verbs nor the libraries that they stand on.
+    from ror_sante.cli.root import root
+
+    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        with _sigterm_ends_us():
+            code = root.main(args=words, prog_name="ror-sante", standalone_mode=False)
+            sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001  the outermost call: nothing may reach the user as a trace
+        from ror_sante.cli.failures import report
+
+        return report(error)
+    return int(code or 0)
+
+
+@contextlib.contextmanager
+def _sigterm_ends_us() -> Iterator[None]:
+    """Turn SIGTERM into an exit that runs every ``finally``; only the main thread may say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)

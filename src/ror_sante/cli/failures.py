@@ -1,0 +1,83 @@
+"""Say in one sentence what went wrong, what to do about it, and end with the right code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Final
+
+import click
+
+from ror_sante.cli.verb import BROKEN_PIPE, INTERNAL, quiet_stdout
+from ror_sante.diagnosis.report import BAD_SETTINGS, exit_code_of
+from ror_sante.errors import IdentityError, RorError, Severity, printable
+
+INTERRUPTED: Final = 130
+_LONG: Final = 4000
+
+
+def report(error: BaseException) -> int:
+    """Print an error on stderr and give its exit code.
+
+    Args:
+        error: what ended the command.
+
+    Returns:
+        2 to 5 for an error of ours, 2 for wrong usage or a file, 130 for Ctrl-C, 70 for a fault of this package.
+    """
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else INTERNAL
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        quiet_stdout()
+        return BROKEN_PIPE
+    if isinstance(error, RorError):
+        tell(error.message, error.hint, also=_others(error))
+        return exit_code_of(error)
+    if isinstance(error, click.ClickException):
+        tell(error.format_message(), _usage_hint(error))
+        return BAD_SETTINGS
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        tell(f"{name}{error.strerror or error}", "Check the path, its permissions and the room on the disk.")
+        return BAD_SETTINGS
+    if isinstance(error, ImportError):
+        tell(f"this installation is incomplete: {error}", "Install it again: pip install --force-reinstall ror-sante")
+        return BAD_SETTINGS
+    tell(f"a fault of ror-sante itself: {type(error).__name__}{_place(error)}", "Run it again with -vv, and report it.")
+    return INTERNAL
+
+
+def tell(message: str, hint: str = "", *, also: tuple[str, ...] = ()) -> None:
+    """Print ``error: message``, further findings, and ``hint: ...`` on stderr."""
+    _line("error", message, "red")
+    for more in also:
+        _line(" also", more, "red")
+    if hint:
+        _line(" hint", hint, "cyan")
+
+
+def _line(word: str, text: str, colour: str) -> None:
+    lit = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    label = click.style(f"{word}:", fg=colour, bold=True) if lit else f"{word}:"
+    sys.stderr.write(f"{label} {printable(text, _LONG)}\n")
+
+
+def _others(error: RorError) -> tuple[str, ...]:
+    if not isinstance(error, IdentityError):
+        return ()
+    errors = [finding.message for finding in error.findings if finding.severity is Severity.ERROR]
+    return tuple(message for message in errors if not error.message.startswith(message))
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"See {context.command_path} --help." if context is not None else "See ror-sante --help."
+
+
+def _place(error: BaseException) -> str:
+    """Name the line of this package; the error's own text may hold anything, so it stays in the log of -vv."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "ror_sante" in frame.filename]
+    return f" in {frames[-1].name}, line {frames[-1].lineno}" if frames else ""

@@ -1,0 +1,110 @@
+"""Print a smoke test as a ladder, one rung at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ror_sante.cli.console import speaks_unicode, text
+from ror_sante.diagnosis.report import Check, Outcome, SmokeReport
+from ror_sante.diagnosis.smoke import RUNGS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STYLES: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "bold red", Outcome.SKIPPED: "dim"}
+_SYMBOLS: Final = {Outcome.OK: "✔", Outcome.WARN: "▲", Outcome.FAIL: "✘", Outcome.SKIPPED: "·"}
+_PLAIN: Final = {Outcome.OK: "ok", Outcome.WARN: "!!", Outcome.FAIL: "XX", Outcome.SKIPPED: "--"}
+_NAME_WIDTH: Final = max(len(name) for name in RUNGS)
+_TIME_WIDTH: Final = len("10.00 s")
+
+
+class Ladder:
+    """Prints each rung as it comes; the first line is the trust in force, the last the verdict.
+
+    Args:
+        console: where.
+        environment: the name of the environment.
+    """
+
+    def __init__(self, console: Console, *, environment: str) -> None:
+        self._console = console
+        self._environment = environment
+        self._unicode = speaks_unicode(console)
+
+    def rung(self, check: Check) -> None:
+        """Print one rung; the trust comes first, and is told as the heading."""
+        if check.name == RUNGS[0]:
+            self._heading(check)
+        line = Table.grid(padding=(0, 1), expand=True)
+        line.add_column(width=2 if not self._unicode else 1, no_wrap=True)
+        line.add_column(width=_NAME_WIDTH, no_wrap=True)
+        line.add_column(ratio=1)
+        line.add_column(width=_TIME_WIDTH, justify="right", no_wrap=True)
+        style = _STYLES[check.outcome]
+        told = self._safe("as told above" if check.name == RUNGS[0] and check.outcome is Outcome.OK else check.detail)
+        line.add_row(
+            Text((_SYMBOLS if self._unicode else _PLAIN)[check.outcome], style=style),
+            Text(check.name, style="" if check.outcome is Outcome.OK else style),
+            Text(told.plain, style="dim" if check.outcome is Outcome.SKIPPED else ""),
+            Text("" if check.outcome is Outcome.SKIPPED else f"{check.seconds:.2f} s", style="dim"),
+        )
+        self._console.print(Padding(line, (0, 0, 0, 2)))
+        if check.hint:
+            self._hint(check.hint)
+
+    def verdict(self, report: SmokeReport, *, strict: bool, after: str) -> None:
+        """Print the last line: what it comes to, and the next step.
+
+        Args:
+            report: all rungs.
+            strict: warnings count as a bad verdict.
+            after: the command to try next when all is well.
+        """
+        self._console.print()
+        took = f"in {report.seconds:.2f} s"
+        if report.failed:
+            first = report.failed[0]
+            words = f"Stopped at {first.name} {took} (exit code {report.exit_code})."
+            step = first.hint or "See the rung above."
+            style = "bold red"
+        elif report.warned:
+            named = ", ".join(check.name for check in report.warned)
+            words = f"It works {took}, with {_counted(len(report.warned), 'warning')}: {named}."
+            words += " --strict makes that exit code 1." if strict else ""
+            step, style = report.warned[0].hint or after, "yellow"
+        else:
+            held = sum(check.outcome is Outcome.OK for check in report.checks)
+            words, step, style = f"All {held} rungs hold, {took}.", f"{after}", "bold green"
+        self._console.print(Text(words, style=style))
+        self._console.print(Text.assemble(("Next: ", "bold"), self._safe(step)))
+
+    def _heading(self, check: Check) -> None:
+        refused = check.outcome is Outcome.FAIL
+        trust = Text("none that can be used") if refused else self._safe(check.detail)
+        self._console.print(Text.assemble(("Trust in force: ", "bold"), trust))
+        self._console.print(Text.assemble("National ROR, environment ", self._safe(self._environment)))
+        self._console.print()
+
+    def _hint(self, hint: str) -> None:
+        arrow = "→ " if self._unicode else "> "
+        line = Table.grid(expand=True)
+        line.add_column(width=2)
+        line.add_column(ratio=1)
+        line.add_row(Text(arrow, style="cyan"), self._safe(hint, "cyan"))
+        indent = 2 + (1 if self._unicode else 2) + 1 + _NAME_WIDTH + 1
+        self._console.print(Padding(line, (0, _TIME_WIDTH + 1, 0, indent)))
+
+    def _safe(self, words: str, style: str = "") -> Text:
+        shown = text(words, style)
+        if self._unicode:
+            return shown
+        narrow = shown.plain.replace("←", "<-").encode(self._console.encoding, "backslashreplace")
+        return Text(narrow.decode(self._console.encoding), style=style)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,170 @@
+"""Open the place that a verb works with: the configured environment, or a simulator started for it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from ror_sante.cli.verb import config_path
+from ror_sante.errors import ConfigurationError
+from ror_sante.pki.identity import ClientIdentity
+from ror_sante.settings import SIMULATOR, IdentitySettings, NetworkSettings, RornSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from ror_sante.environments import Environment
+    from ror_sante.simulator.pki import SimulatorPki
+    from ror_sante.simulator.server import Simulator
+
+# Where certs-test/make.py writes the passphrase of each of its P12.
+_BESIDE: Final = "passphrase.txt"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What the command line says about the place.
+
+    Attributes:
+        env: ``--env``.
+        p12: ``--p12``.
+        passphrase_file: ``--passphrase-file``.
+        pki: ``--pki``, for the simulator alone.
+        timeout: ``--timeout``, in seconds.
+    """
+
+    env: str | None = None
+    p12: Path | None = None
+    passphrase_file: Path | None = None
+    pki: Path | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place that is open.
+
+    Attributes:
+        settings: the account and the network.
+        environment: the addresses and anchors.
+        identity: opens our certificate; None for access profile 0.
+    """
+
+    settings: Settings
+    environment: Environment
+    identity: Callable[[], ClientIdentity] | None
+
+
+def settings_of(flags: Flags) -> Settings:
+    """Read the settings with the flags laid over them."""
+    return load_settings(
+        config_path(),
+        environment=flags.env,
+        p12=flags.p12,
+        passphrase_file=flags.passphrase_file,
+        timeout=flags.timeout,
+    )
+
+
+@contextlib.contextmanager
+def opened(flags: Flags) -> Iterator[Place]:
+    """Open the place, and close it afterwards.
+
+    Raises:
+        ConfigurationError: settings that do not work, or the extra of the simulator is missing.
+    """
+    settings = settings_of(flags)
+    if settings.environment == SIMULATOR:
+        with simulator(flags.pki) as running:
+            yield _simulated(running, settings, flags)
+        return
+    if flags.pki is not None:
+        raise ConfigurationError("--pki goes with --env simulator", hint="Elsewhere the anchors are in the settings.")
+    yield Place(settings, settings.resolve_environment(), _configured(settings))
+
+
+def _configured(settings: Settings) -> Callable[[], ClientIdentity] | None:
+    if settings.rorn.client_secret_file is not None:
+        return None
+    return lambda: ClientIdentity.from_settings(settings.identity_for("rorn"), ask=asking())
+
+
+def _simulated(running: Simulator, settings: Settings, flags: Flags) -> Place:
+    """Take account and certificate from the simulator; those of the file belong elsewhere."""
+    table = _throw_away(flags, settings) if flags.p12 is not None else None
+    network = NetworkSettings() if flags.timeout is None else settings.network
+    place = Settings(
+        environment=SIMULATOR,
+        identity=table,
+        network=msgspec.structs.replace(network, proxy=None),
+        rorn=RornSettings(client_id=running.client_id, profile=running.profile, role=running.role),
+    )
+
+    def identity() -> ClientIdentity:
+        return running.identity if table is None else ClientIdentity.from_settings(table, ask=asking())
+
+    return Place(place, running.environment, identity)
+
+
+def _throw_away(flags: Flags, settings: Settings) -> IdentitySettings | None:
+    """The P12 of ``--p12``, with the passphrase that lies beside it when nothing else was said."""
+    table = settings.identity
+    if table is None or flags.p12 is None or table.passphrase_file is not None or table.passphrase is not None:
+        return table
+    beside = flags.p12.parent / _BESIDE
+    return msgspec.structs.replace(table, passphrase_file=beside) if beside.is_file() else table
+
+
+@contextlib.contextmanager
+def simulator(folder: Path | None) -> Iterator[Simulator]:
+    """Run a simulator on a free port of this machine.
+
+    Args:
+        folder: a PKI that ``certs-test/make.py`` wrote; None makes one.
+    """
+    made = simulator_class()
+    pki = None if folder is None else pki_of(folder)
+    with made(pki, crl=None if pki is None else pki.published_crl) as running:
+        yield running
+
+
+def simulator_class() -> type[Simulator]:
+    """Import the simulator, whose library is an extra.
+
+    Raises:
+        ConfigurationError: the extra is missing.
+    """
+    try:
+        from ror_sante.simulator.server import Simulator
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("ror_sante"):
+            raise
+        raise ConfigurationError(
+            f"the simulator needs {error.name}, which is not installed", hint="pip install 'ror-sante[testing]'"
+        ) from error
+    return Simulator
+
+
+def pki_of(folder: Path) -> SimulatorPki:
+    """Read the PKI of a folder."""
+    from ror_sante.simulator.pki import SimulatorPki
+
+    return SimulatorPki.load(folder)
+
+
+def asking() -> Callable[[], str] | None:
+    """Give what asks for a passphrase, or None when nobody sits there."""
+    if not sys.stdin.isatty():
+        return None
+
+    def ask() -> str:
+        answer: str = click.prompt("Passphrase", hide_input=True, default="", show_default=False, err=True)
+        return answer
+
+    return ask

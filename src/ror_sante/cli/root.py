@@ -1,0 +1,62 @@
+"""The tree of verbs; a verb is imported only when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from ror_sante._version import __version__
+from ror_sante.cli.verb import CODES, VerbGroup, listed
+
+# Name: (where it lives, what the list of commands says). The second is repeated in the verb's own help.
+COMMANDS: Final = {
+    "smoke-test": ("ror_sante.cli.smoke:smoke_test", "Climb from the certificate to one real search, rung by rung."),
+    "identity": ("ror_sante.cli.identity:identity", "Look at our certificate."),
+    "rorn": ("ror_sante.cli.rorn:rorn", "Search and read the national ROR."),
+    "simulator": ("ror_sante.cli.simulator:simulator", "Run a stand-in of the services on this machine."),
+    "config": ("ror_sante.cli.config:config", "Show, make or check the settings."),
+}
+
+
+class LazyGroup(VerbGroup):
+    """A group that knows its verbs by name, and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the verbs, in the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=listed("Exit codes, the same for every command", [f"{code:>3}  {text}" for code, text in CODES.items()])
+    + "\n\n"
+    + listed(
+        "Examples",
+        [
+            "ror-sante smoke-test --env simulator",
+            "ror-sante rorn search HealthcareService --env simulator --max 5",
+            "ror-sante config init",
+        ],
+    ),
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def root() -> None:
+    """Connect to the French ROR web services with an IGC-Santé certificate.
+
+    Not an official product of the Agence du Numérique en Santé.
+    """

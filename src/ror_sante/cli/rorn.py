@@ -1,0 +1,157 @@
+"""The verbs ``rorn``."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ror_sante.api.national import NationalRorClient
+from ror_sante.cli import rows
+from ror_sante.cli.console import console, text
+from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.verb import Verb, VerbGroup, ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ror_sante.api.fhir.resource import Resource
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_CODES = (0, 2, 3, 4, 5, 130, 143)
+
+
+@click.group(cls=VerbGroup)
+def rorn() -> None:
+    """Search and read the national ROR."""
+
+
+def _about_place(command: F) -> F:
+    """Add the options that say where to call and how to print."""
+    for option in (
+        click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit."),
+        click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Its passphrase."),
+        click.option("--p12", type=click.Path(path_type=Path), metavar="FILE", help="Use this P12 instead."),
+        click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or one of the settings."),
+        click.option(
+            "--format",
+            "style",
+            type=click.Choice(rows.FORMATS),
+            help="Default: table on a terminal, ndjson in a pipe.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@rorn.command(
+    "search",
+    cls=Verb,
+    epilog=ending(
+        _CODES,
+        "ror-sante rorn search HealthcareService -p _tag=52 --max 10",
+        "ror-sante rorn search Organization -p name=clinique --format ndjson > organisations.ndjson",
+    ),
+)
+@click.argument("resource_type", metavar="TYPE")
+@click.option("-p", "params", multiple=True, metavar="NAME=VALUE", help="Search parameter; repeat it for more.")
+@click.option("--max", "most", type=click.IntRange(1), metavar="N", help="Stop after N; a table stops at 50.")
+@click.option("--included", is_flag=True, help="Also what _include and _revinclude bring.")
+@click.option("--allow-truncated", is_flag=True, help="Take the first 10 000 of a larger result.")
+@_about_place
+def search(
+    *,
+    resource_type: str,
+    params: tuple[str, ...],
+    most: int | None,
+    included: bool,
+    allow_truncated: bool,
+    style: str | None,
+    **place: Any,
+) -> int:
+    """Search, and print one row a resource.
+
+    TYPE is HealthcareService, Location, Organization, Practitioner or PractitionerRole. A result beyond 10 000 is an
+    error, because the service cuts it there without a word.
+    """
+    style = style or rows.default_format()
+    pairs = [_pair(word) for word in params]
+    limit = most or (rows.TABLE_ROWS + 1 if style == "table" else None)
+    with _client(place) as client, _progress(style) as tick:
+        found = client.search(
+            resource_type, pairs, max_results=limit, included=included, allow_truncated=allow_truncated
+        )
+        with contextlib.closing(found):
+            shown = rows.TABLE_ROWS if style == "table" and most is None else None
+            count = rows.write(tick(itertools.islice(found, shown)), style, resource_type=resource_type)
+            more = shown is not None and next(found, None) is not None
+    _tell(count, more=more)
+    return 0
+
+
+@rorn.command("read", cls=Verb, epilog=ending(_CODES, "ror-sante rorn read HealthcareService 252467"))
+@click.argument("resource_type", metavar="TYPE")
+@click.argument("resource_id", metavar="ID")
+@_about_place
+def read(*, resource_type: str, resource_id: str, style: str | None, **place: Any) -> int:
+    """Read one resource by its technical id."""
+    with _client(place) as client:
+        found = client.read(resource_type, resource_id)
+    rows.write([found], style or rows.default_format(), resource_type=resource_type, single=True)
+    return 0
+
+
+@rorn.command("metadata", cls=Verb, epilog=ending(_CODES, "ror-sante rorn metadata --format json"))
+@_about_place
+def metadata(*, style: str | None, **place: Any) -> int:
+    """Print what the server says it can do."""
+    with _client(place) as client:
+        found = client.metadata()
+    rows.write([found], style or rows.default_format(), resource_type="CapabilityStatement", single=True)
+    return 0
+
+
+@contextlib.contextmanager
+def _client(flags: dict[str, Any]) -> Iterator[NationalRorClient]:
+    with opened(Flags(**flags)) as place:
+        identity = None if place.identity is None else place.identity()
+        with NationalRorClient.from_settings(
+            place.settings, identity=identity, environment=place.environment
+        ) as client:
+            yield client
+
+
+def _pair(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="-p")
+    return name, value
+
+
+@contextlib.contextmanager
+def _progress(style: str) -> Iterator[Callable[[Iterable[Resource]], Iterator[Resource]]]:
+    """Count on stderr while rows come, when a person looks there and the rows go elsewhere."""
+    if not sys.stderr.isatty() or (sys.stdout.isatty() and style != "table"):
+        yield iter
+        return
+    with console(sys.stderr).status("searching…") as status:
+
+        def tick(resources: Iterable[Resource]) -> Iterator[Resource]:
+            for number, resource in enumerate(resources, start=1):
+                if number % 100 == 0:
+                    status.update(text(f"{number} so far…"))
+                yield resource
+
+        yield tick
+
+
+def _tell(count: int, *, more: bool) -> None:
+    if more:
+        sys.stderr.write(f"The first {count} are shown, there are more: --max N, or --format ndjson for all.\n")
+    elif count == 0:
+        sys.stderr.write("Nothing was found.\n")

@@ -1,0 +1,78 @@
+"""The verb ``smoke-test``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ror_sante.cli.console import console
+from ror_sante.cli.files import private_text
+from ror_sante.cli.ladder import Ladder
+from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.verb import Verb, ending
+from ror_sante.diagnosis.report import BAD_VERDICT, SmokeReport
+from ror_sante.diagnosis.smoke import SmokeTest
+
+_LATER: Final = "The national ROR; inter-ror and annuaire come with a later version."
+
+
+@click.command(
+    "smoke-test",
+    cls=Verb,
+    epilog=ending(
+        (0, 1, 2, 3, 4, 5),
+        "ror-sante smoke-test --env simulator",
+        "ror-sante smoke-test --env bac-a-sable --format json --output smoke.json",
+        "ror-sante smoke-test --env simulator --pki OUT --p12 OUT/clients/expired/client.p12",
+    ),
+)
+@click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or an environment of the settings.")
+@click.option(
+    "--service", type=click.Choice(["rorn"]), default="rorn", show_default=True, expose_value=False, help=_LATER
+)
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there, mode 0600.")
+@click.option("--p12", type=click.Path(path_type=Path), metavar="FILE", help="Try this P12 instead.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Its passphrase, alone.")
+@click.option("--pki", type=click.Path(path_type=Path), metavar="DIR", help="The simulator's PKI: of certs-test.")
+@click.option("--strict", is_flag=True, help="A warning ends with exit code 1.")
+@click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit of each wait.")
+def smoke_test(
+    *,
+    env: str | None,
+    style: str,
+    output: Path | None,
+    p12: Path | None,
+    passphrase_file: Path | None,
+    pki: Path | None,
+    strict: bool,
+    timeout: float | None,
+) -> int:
+    """Climb from the certificate to one real search, rung by rung.
+
+    Each rung says what was seen and, where it fails, what to do. A rung whose ground is missing is skipped. The exit
+    code is the family of the first failed rung.
+    """
+    flags = Flags(env=env, p12=p12, passphrase_file=passphrase_file, pki=pki, timeout=timeout)
+    with opened(flags) as place:
+        test = SmokeTest(place.environment, place.identity, rorn=place.settings.rorn, network=place.settings.network)
+        name = place.environment.name
+        report = _climbed(test, name, style=style, output=output, strict=strict)
+    return report.exit_code or (BAD_VERDICT if strict and report.warned else 0)
+
+
+def _climbed(test: SmokeTest, name: str, *, style: str, output: Path | None, strict: bool) -> SmokeReport:
+    with private_text(output) if output is not None else contextlib.nullcontext(sys.stdout) as stream:
+        if style == "json":
+            report = test.run()
+            stream.write(json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n")
+            return report
+        ladder = Ladder(console(stream), environment=name)
+        report = test.run(ladder.rung)
+        ladder.verdict(report, strict=strict, after=f"ror-sante rorn search HealthcareService --env {name} --max 5")
+        return report

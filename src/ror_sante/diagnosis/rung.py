@@ -1,0 +1,66 @@
+"""What one rung of a ladder saw, before it has a name and a duration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ror_sante.diagnosis.report import Outcome, exit_code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ror_sante.errors import RorError
+
+_WORST_LAST = (Outcome.SKIPPED, Outcome.OK, Outcome.WARN, Outcome.FAIL)
+
+
+class Seen(NamedTuple):
+    """What a rung saw.
+
+    Attributes:
+        outcome: how it went.
+        detail: what was seen.
+        hint: what to do about it.
+        family: the exit code of a failure.
+        seconds: how long it took, when the rung knows better than a clock around it.
+    """
+
+    outcome: Outcome
+    detail: str
+    hint: str = ""
+    family: int = 0
+    seconds: float | None = None
+
+
+def ok(detail: str, *, seconds: float | None = None) -> Seen:
+    """The rung holds."""
+    return Seen(Outcome.OK, detail, seconds=seconds)
+
+
+def warn(detail: str, hint: str) -> Seen:
+    """The rung holds, and something should be looked at."""
+    return Seen(Outcome.WARN, detail, hint)
+
+
+def skipped(detail: str) -> Seen:
+    """The rung was not tried."""
+    return Seen(Outcome.SKIPPED, detail)
+
+
+def failed(error: RorError) -> Seen:
+    """The rung breaks, for the reason that an error of ours gives."""
+    return Seen(Outcome.FAIL, error.message, error.hint, exit_code_of(error))
+
+
+def joined(rungs: Iterable[Seen]) -> Seen:
+    """Make one rung of several hosts': the worst outcome, every detail and hint once, the times added up."""
+    seen = list(rungs)
+    worst = max(seen, key=lambda one: _WORST_LAST.index(one.outcome))
+    times = [one.seconds for one in seen if one.seconds is not None]
+    return Seen(
+        worst.outcome,
+        "; ".join(dict.fromkeys(one.detail for one in seen)),
+        " ".join(dict.fromkeys(one.hint for one in seen if one.hint)),
+        worst.family,
+        sum(times) if times else None,
+    )
