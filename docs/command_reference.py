@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.testing import CliRunner
 
-from ror_sante.cli import command
+from ror_sante.cli.root import root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,14 +25,16 @@ def walk(here: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, ...
     """Give every command as its words, each group before its children."""
     yield words
     if isinstance(here, click.Group):
-        for name in sorted(here.commands):
-            yield from walk(here.commands[name], (*words, name))
+        context = click.Context(here)
+        for name in here.list_commands(context):
+            if child := here.get_command(context, name):
+                yield from walk(child, (*words, name))
 
 
 def help_text(words: tuple[str, ...]) -> str:
     """Give one help page, at a fixed width and without colour."""
-    runner = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"})
-    result = runner.invoke(command, [*words[1:], "--help"], prog_name=words[0], terminal_width=100)
+    program, *rest = words
+    result = CliRunner(env={"NO_COLOR": "1"}).invoke(root, [*rest, "--help"], prog_name=program, terminal_width=100)
     if result.exit_code:
         raise SystemExit(f"{' '.join(words)} --help ended with {result.exit_code}: {result.output}")
     return "\n".join(line.rstrip() for line in result.output.rstrip().splitlines())
@@ -41,7 +43,7 @@ def help_text(words: tuple[str, ...]) -> str:
 def page() -> str:
     """Write the whole page."""
     parts = [HEAD]
-    for words in walk(command, ("ror-sante",)):
+    for words in walk(root, ("ror-sante",)):
         parts.append(f"## {' '.join(words)}\n\n```text\n{help_text(words)}\n```\n")
     return "\n".join(parts)
 

@@ -16,7 +16,8 @@ from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from ror_sante.cli import command, main
+from ror_sante.cli import main
+from ror_sante.cli.root import root
 from ror_sante.settings import load_settings
 
 if TYPE_CHECKING:
@@ -92,17 +93,17 @@ def evaluate_sh(example: Example) -> str | None:
     for line in example.parsed.splitlines():
         words = shlex.split(line.strip(), comments=True)
         if words[:1] == ["ror-sante"]:
-            parse(command, words[1:])
+            parse(root, words[1:])
     return None
 
 
 def parse(here: click.Command, words: list[str]) -> None:
     """Follow the words down to a command and let it parse its options."""
-    context = here.make_context(here.name, list(words), resilient_parsing=False)
-    if isinstance(here, click.Group):
-        rest = [*context._protected_args, *context.args]
-        assert rest, f"{here.name} wants a command"
-        parse(here.commands[rest[0]], rest[1:])
+    context = here.make_context(here.name, list(words))
+    if isinstance(here, click.Group) and "--help" not in words:
+        name, child, rest = here.resolve_command(context, [*context._protected_args, *context.args])
+        assert child is not None, name
+        parse(child, rest)
 
 
 sybil = Sybil(

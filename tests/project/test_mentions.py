@@ -13,7 +13,8 @@ import pytest
 
 import ror_sante
 from ror_sante import errors, settings
-from ror_sante.cli import command
+from ror_sante.cli.root import root as command
+from ror_sante.cli.verb import CODES
 from ror_sante.tls.faults import ALERTS
 
 if TYPE_CHECKING:
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
 
 def leaves(here: click.Command, words: str = "ror-sante") -> Iterator[str]:
+    """Give every command that does something, as its words."""
     if not isinstance(here, click.Group):
         yield words
         return
-    for name, child in here.commands.items():
+    context = click.Context(here)
+    for name in here.list_commands(context):
+        child = here.get_command(context, name)
+        assert child is not None
         yield from leaves(child, f"{words} {name}")
 
 
@@ -45,6 +50,12 @@ def test_the_command_reference_is_what_the_help_says(root: Path) -> None:
         [sys.executable, root / "docs/command_reference.py", "--check"], capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_exit_code_is_documented(code: int, root: Path) -> None:
+    """Each exit code has a row in its page."""
+    assert f"\n| {code} | " in (root / "docs/exit-codes.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", settings.VARIABLES)
