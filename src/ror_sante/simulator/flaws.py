@@ -343,8 +343,8 @@ CLIENT_FLAWS: Final = (
     ),
     _case(
         "empty-passphrase",
-        "The passphrase is the empty string, which is not the same as none; client.key is not encrypted here.",
-        _OK,
+        "The passphrase is the empty string: it opens the P12 and protects nothing; client.key is not encrypted.",
+        Expected("warn", 0, finding="unencrypted-key"),
         lambda kit: _client(kit, kit.good, passphrase=""),
     ),
     _case(
