@@ -176,6 +176,7 @@ class TokenError(RorError):
         error: the OAuth 2 code (RFC 6749 section 5.2), such as ``invalid_client``; empty when there is none.
         description: the server's ``error_description``, control characters removed.
         status: the HTTP status, or None when the answer was not read as one.
+        retry_after: seconds to wait as the server asked, or None.
     """
 
     def __init__(
@@ -187,12 +188,14 @@ class TokenError(RorError):
         description: str = "",
         status: int | None = None,
         retryable: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.error = error
         self.description = description
         self.status = status
         self.retryable = retryable
+        self.retry_after = retry_after
 
 
 class ApiError(RorError):

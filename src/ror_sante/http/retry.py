@@ -134,13 +134,13 @@ class RetryBudget:
             self._tokens = min(self._capacity, self._tokens + self._refill)
 
 
-def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:
+def retry_after_seconds(value: str | None, *, now: datetime | None) -> float | None:
     """Read a ``Retry-After`` header (RFC 9110 section 10.2.3): seconds, or a date.
 
     Args:
         value: the header, or None when there is none.
         now: what a date is counted from, with its time zone: best the ``Date`` of the same answer, for its clock is
-            the one that the server reckons by.
+            the one that the server reckons by. Without it, a date says nothing.
 
     Returns:
         Seconds to wait, 0 for a date in the past; None for nonsense.
@@ -154,7 +154,7 @@ def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:
         return None
     if then.tzinfo is None:  # "-0000" or no zone at all: RFC 5322 says that such a date is UTC
         then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - now).total_seconds())
+    return None if now is None else max(0.0, (then - now).total_seconds())
 
 
 class _Run:

@@ -1,0 +1,212 @@
+"""The only way out: send a request within its time, with its token, again where that is safe, and judge the answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from ror_sante._version import __version__
+from ror_sante.errors import RorError, TimedOutError, masked_url
+from ror_sante.http.answer import Answer, Request
+from ror_sante.http.body import ACCEPT_ENCODING, Limits, read_body
+from ror_sante.http.clock import SYSTEM_CLOCK
+from ror_sante.http.status import front_end_refusal, status_error
+
+if TYPE_CHECKING:
+    from ror_sante.http.auth import Tokens
+    from ror_sante.http.clock import Clock
+    from ror_sante.http.retry import RetryBudget, RetryPolicy
+    from ror_sante.http.session import Timeouts
+
+__all__ = ["Answer", "Exchange", "Judge", "Limits", "Request", "Sender", "status_error"]
+
+Judge = Callable[[Answer], RorError | None]
+_UNAUTHORIZED: Final = 401
+_FOREVER: Final = float("inf")
+_STANDARD: Final = {"User-Agent": f"ror-sante/{__version__}", "Accept-Encoding": ACCEPT_ENCODING}
+_log = logging.getLogger("ror_sante.http")
+
+
+class Sender(Protocol):
+    """What the exchange needs of a session."""
+
+    @property
+    def budget(self) -> RetryBudget:
+        """What the calls of the session may spend on repetitions."""
+        ...
+
+    def exchange_send(self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float]) -> requests.Response:
+        """Send one request once and leave the body unread; failures are errors of our tree."""
+        ...
+
+
+class Exchange:
+    """Sends requests through one session and gives answers that were judged.
+
+    Args:
+        session: makes single attempts; a `ror_sante.http.session.RorSession`.
+        retry: when an attempt is repeated, and the deadline of a call.
+        timeout: limits of one attempt, in seconds; what is left of the deadline shortens them.
+        tokens: gives the bearer token; None sends none.
+        judge: tells whether an answer is an error.
+        limits: how large an answer may be.
+        clock: what tells the time and waits.
+    """
+
+    def __init__(
+        self,
+        session: Sender,
+        *,
+        retry: RetryPolicy,
+        timeout: Timeouts,
+        tokens: Tokens | None = None,
+        judge: Judge = status_error,
+        limits: Limits | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.session = session
+        self.retry = retry
+        self.timeout = timeout
+        self.tokens = tokens
+        self.judge = judge
+        self.limits = limits or Limits()
+        self.clock = clock
+
+    def send(self, request: Request, *, judge: Judge | None = None, within: float = _FOREVER) -> Answer:
+        """Send a request and give its answer.
+
+        A 401 costs the token: it is forgotten, and the request is sent once more with a new one.
+
+        Args:
+            request: what to send.
+            judge: takes the place of the exchange's own, for this call.
+            within: seconds that the caller has left, when they are fewer than the policy's deadline.
+
+        Raises:
+            TransportError: no answer could be had. `ClientRejectedError` also for the page by which a front end
+                refuses our certificate.
+            TokenError: no token could be had.
+            ApiError: what the judge made of the answer; or an answer too large or broken (`UnexpectedResponseError`).
+        """
+        call = _Call(self, request, judge or self.judge)
+        return self.retry.run(
+            call.attempt, repeatable=request.may_repeat, budget=self.session.budget, clock=self.clock, within=within
+        )
+
+
+class _Bearer:
+    """A token on its way through this module, that no traceback's locals show."""
+
+    __slots__ = ("token",)
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+
+class _Call:
+    """One call: its attempts share the one renewal of the token."""
+
+    def __init__(self, exchange: Exchange, request: Request, judge: Judge) -> None:
+        self._exchange = exchange
+        self._clock = exchange.clock
+        self._request = request
+        self._judge = judge
+        self._sent = 0
+        self._renewed = False
+
+    def attempt(self, left: float) -> Answer:
+        """Send once, and once more after a refused token."""
+        end = self._clock.monotonic() + left
+        bearer = self._bearer(end)
+        answer = self._exchanged(bearer, end)
+        if answer.status == _UNAUTHORIZED and bearer is not None:
+            answer = self._with_another_token(answer, bearer, end)
+        error = front_end_refusal(answer) or self._judge(answer)
+        if error is not None:
+            raise error
+        return answer
+
+    def _bearer(self, end: float) -> _Bearer | None:
+        tokens = self._exchange.tokens
+        return None if tokens is None else _Bearer(tokens.token(remaining=self._left(end)))
+
+    def _with_another_token(self, refused: Answer, bearer: _Bearer, end: float) -> Answer:
+        """Renew the token, once in a call: a service that refuses the second one means the account."""
+        if self._renewed or self._exchange.tokens is None:
+            return refused
+        self._renewed = True
+        self._exchange.tokens.invalidate(bearer.token)
+        newer = self._bearer(end)
+        if newer is None or newer.token == bearer.token:
+            return refused
+        return self._exchanged(newer, end)
+
+    def _exchanged(self, bearer: _Bearer | None, end: float) -> Answer:
+        """Send one request, read its answer whole, and give the connection back."""
+        self._sent += 1
+        start = self._clock.monotonic()
+        try:
+            answer = self._answer(_prepared(self._request, bearer), start, end)
+        except RorError as error:
+            self._note(type(error).__name__, start)
+            raise
+        self._note(str(answer.status), start)
+        return answer
+
+    def _answer(self, prepared: requests.PreparedRequest, start: float, end: float) -> Answer:
+        left, limits = self._left(end), self._exchange.timeout
+        timeout = (min(limits.connect, left), min(limits.read, left))
+        response = self._exchange.session.exchange_send(prepared, timeout=timeout)
+        try:
+            body = read_body(
+                response,
+                method=self._request.method,
+                limits=self._exchange.limits,
+                until=end,
+                patience=timeout[1],
+                clock=self._clock,
+            )
+        finally:
+            response.close()
+        return Answer(
+            method=self._request.method,
+            url=self._request.url,
+            status=response.status_code,
+            headers=response.headers,
+            body=body,
+            seconds=self._clock.monotonic() - start,
+            received=self._clock.now(),
+        )
+
+    def _left(self, end: float) -> float:
+        left = end - self._clock.monotonic()
+        if left <= 0:
+            raise TimedOutError(
+                f"the time for {self._request.method} {masked_url(self._request.url)} has passed",
+                hint="Raise the deadline, or see with `ror-sante smoke-test` what takes so long.",
+            )
+        return left
+
+    def _note(self, outcome: str, start: float) -> None:
+        if _log.isEnabledFor(logging.DEBUG):
+            url, seconds = masked_url(self._request.url), self._clock.monotonic() - start
+            _log.debug("%s %s: %s in %.3f s (sent %d)", self._request.method, url, outcome, seconds, self._sent)
+
+
+def _prepared(request: Request, bearer: _Bearer | None) -> requests.PreparedRequest:
+    """Make what an adapter sends; `Request` has checked it, and the address goes out exactly as it is written."""
+    prepared = requests.PreparedRequest()
+    prepared.method = request.method
+    prepared.url = request.url
+    prepared.headers = CaseInsensitiveDict(_STANDARD | dict(request.headers))
+    prepared.body = request.body
+    prepared.hooks = {"response": []}
+    if request.body is not None or request.method in {"POST", "PUT", "PATCH"}:
+        prepared.headers["Content-Length"] = str(len(request.body or b""))
+    if bearer is not None:
+        prepared.headers["Authorization"] = f"Bearer {bearer.token}"
+    return prepared
