@@ -44,14 +44,18 @@ def pairs(params: SearchParams) -> list[tuple[str, str]]:
     Raises:
         ConfigurationError: as `encode`.
     """
+    _refuse_text(params)
+    if isinstance(params, Mapping):
+        return [_checked(name, value) for name, values in params.items() for value in _several(values)]
+    return [_checked(*_pair(item)) for item in params]
+
+
+def _refuse_text(params: object) -> None:
     if isinstance(params, str | bytes):
         raise ConfigurationError(
             "search parameters are pairs or a mapping, not one text",
             hint='Write {"name": "chu"} or [("name", "chu")]; the encoding is done here.',
         )
-    if isinstance(params, Mapping):
-        return [_checked(name, value) for name, values in params.items() for value in _several(values)]
-    return [_checked(*_pair(item)) for item in params]
 
 
 def _several(values: object) -> Iterable[object]:

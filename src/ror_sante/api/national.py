@@ -1,0 +1,450 @@
+"""The national ROR: search and read its FHIR directory with our certificate, a token and the ``Ror-*`` headers."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlsplit
+
+from ror_sante.api.fhir.bundle import Bundle, Resource
+from ror_sante.api.fhir.outcome import judge
+from ror_sante.api.fhir.search import encode, pairs
+from ror_sante.api.origins import OriginRule
+from ror_sante.api.paging import PAGE_SIZE, Lookahead, PageWalk, in_turn
+from ror_sante.api.policy import RESOURCE_TYPES, carries_ror_headers, ror_headers
+from ror_sante.environments import WEB_PKI
+from ror_sante.errors import ConfigurationError, printable
+from ror_sante.http.auth import ClientCredentials
+from ror_sante.http.clock import SYSTEM_CLOCK
+from ror_sante.http.exchange import Exchange, Request
+from ror_sante.http.proxy import Proxy
+from ror_sante.http.retry import RetryPolicy
+from ror_sante.http.session import SessionFactory, Timeouts
+from ror_sante.pki.anchor import load_anchors
+from ror_sante.pki.identity import ClientIdentity
+from ror_sante.settings import read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from datetime import datetime
+    from types import TracebackType
+    from typing import Self
+
+    from ror_sante.api.fhir.search import SearchParams
+    from ror_sante.api.origins import Links
+    from ror_sante.environments import Coding, Environment
+    from ror_sante.http.clock import Clock
+    from ror_sante.http.exchange import Answer
+    from ror_sante.http.session import RorSession
+    from ror_sante.pki.anchor import TrustAnchor
+    from ror_sante.settings import NetworkSettings, Settings
+
+T = TypeVar("T")
+_ACCEPT: Final = {"Accept": "application/json"}  # the pages of ANS ask for JSON this way in every sample
+_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4, data type "id"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_OURS_ALONE: Final = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})
+_SETTLE: Final = 2.0  # seconds that close() waits for a page on its way
+
+
+class NationalRorClient:
+    """A client of the national ROR.
+
+    The token host and the API host are trusted apart: each by its own anchors, and our certificate is never shown
+    to a host that stands under the public web authorities (``web-pki``).
+
+    Example::
+
+        with NationalRorClient(Environment.bac_a_sable(), identity, client_id="...", profile=..., role=...) as ror:
+            for offer in ror.search("HealthcareService", {"_tag": "52"}, max_results=10):
+                print(offer.id, offer["name"])
+
+    Args:
+        environment: where the services answer.
+        identity: our certificate; None for access profile 0, which has a secret instead.
+        client_id: the OAuth 2 client that ANS registered, one an environment and a role.
+        profile: the access profile of the user or application, as ANS gave it.
+        role: the role of the user or application, as ANS gave it.
+        client_secret: for access profile 0 alone.
+        scope: sent to the token endpoint only when set.
+        present_certificate_to_api: show the certificate to the API host too, not to the token host alone. The
+            official samples do both.
+        links: what to do with a next link that names another origin but our service path: ``rebase`` it on the
+            configured origin, or ``refuse`` it (`ror_sante.api.origins.OriginRule`).
+        retry: when a call is repeated.
+        timeout: limits of one attempt.
+        proxy: the HTTP proxy, named explicitly.
+        pool_size: connections kept for each host; take the number of your threads.
+        clock: tests move it.
+        at: the time at which the certificate is judged; None is now.
+
+    Raises:
+        ConfigurationError: arguments that contradict each other, or a header value that cannot be sent.
+        IdentityError: the certificate cannot be used.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        identity: ClientIdentity | None,
+        *,
+        client_id: str,
+        profile: Coding,
+        role: Coding,
+        client_secret: str | None = None,
+        scope: str | None = None,
+        present_certificate_to_api: bool = True,
+        links: Links = "rebase",
+        retry: RetryPolicy | None = None,
+        timeout: Timeouts | None = None,
+        proxy: Proxy | str | None = None,
+        pool_size: int = 32,
+        clock: Clock = SYSTEM_CLOCK,
+        at: datetime | None = None,
+    ) -> None:
+        _check_account(environment, identity, client_secret)
+        self._environment = environment
+        self._ror_headers = ror_headers(profile, role)
+        self._rule = OriginRule(environment.api_url, urlsplit(environment.fhir_base).path, links)
+        self._lookahead = Lookahead()
+        self._closed = False
+        retry = retry or RetryPolicy()
+        timeout = timeout or Timeouts()
+
+        def factory(words: tuple[str, ...], shown: ClientIdentity | None) -> SessionFactory:
+            return SessionFactory(
+                shown,
+                load_anchors(words),
+                retry=retry,
+                timeout=timeout,
+                proxy=proxy,
+                pool_size=pool_size,
+                at=at,
+                identity_anchor=_identity_anchor(environment) if shown is not None else None,
+                clock=clock,
+            )
+
+        for_token = (_token_anchors(environment), identity)
+        for_api = _api_trust(environment, identity if present_certificate_to_api else None)
+        token_side = factory(*for_token)
+        api_side = token_side if for_api == for_token else factory(*for_api)
+        # Two sessions even when the trust is one: the bearer token stays with the API's origin.
+        self._sessions: tuple[RorSession, RorSession] = (
+            token_side.session(environment.token_url),
+            api_side.session(environment.api_url),
+        )
+        tokens = ClientCredentials(
+            Exchange(self._sessions[0], retry=retry, timeout=timeout, clock=clock),
+            environment.token_url,
+            client_id=client_id,
+            client_secret=client_secret,
+            scope=scope,
+            clock=clock,
+        )
+        self._exchange = Exchange(
+            self._sessions[1], retry=retry, timeout=timeout, tokens=tokens, judge=judge, clock=clock
+        )
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        identity: ClientIdentity | None = None,
+        environment: Environment | None = None,
+    ) -> Self:
+        """Make a client from the settings file and variables.
+
+        Args:
+            settings: what `load_settings` gave.
+            identity: a certificate already open; None opens the configured one.
+            environment: a place that replaces the configured one, such as the simulator's.
+
+        Raises:
+            ConfigurationError: the account is incomplete; the message names the missing key.
+            IdentityError: the certificate cannot be opened or used.
+        """
+        rorn, network = settings.rorn, settings.network
+        secret = None if rorn.client_secret_file is None else read_secret(rorn.client_secret_file)
+        environment = environment or settings.resolve_environment()
+        if identity is None and secret is None:
+            identity = ClientIdentity.from_settings(settings.identity_for("rorn"))
+        return cls(
+            environment,
+            identity,
+            client_id=_needed(rorn.client_id, "client_id"),
+            profile=_needed(rorn.profile, "profile"),
+            role=_needed(rorn.role, "role"),
+            client_secret=secret,
+            scope=rorn.scope,
+            present_certificate_to_api=rorn.present_certificate_to_api,
+            retry=RetryPolicy(deadline=network.deadline),
+            timeout=Timeouts(connect=network.connect_timeout, read=network.read_timeout),
+            proxy=_proxy(network),
+        )
+
+    @property
+    def environment(self) -> Environment:
+        """Where this client calls."""
+        return self._environment
+
+    def search(
+        self,
+        resource_type: str,
+        params: SearchParams = (),
+        *,
+        max_results: int | None = None,
+        included: bool = False,
+        allow_truncated: bool = False,
+    ) -> Generator[Resource, None, None]:
+        """Search, and give the resources one by one over all pages.
+
+        The ROR gives active and inactive records alike unless the search filters them. Fewer rights mean fewer
+        fields and resources, not an error.
+
+        Args:
+            resource_type: one of the five of the directory, ``Task`` or ``Questionnaire``.
+            params: search parameters, encoded here and sent in their order (`ror_sante.api.fhir.search.encode`).
+            max_results: stop after this number of matches, with no further page fetched.
+            included: also give the resources that ``_include`` and ``_revinclude`` brought, each once, after the
+                matches of their page. Those of the last page come whole, whatever `max_results`.
+            allow_truncated: take the first 10 000 of a larger result.
+
+        Returns:
+            An iterator; nothing is sent before its first step. Its ``close()`` stops the search.
+
+        Raises:
+            ConfigurationError: an unknown resource type, a parameter that cannot be sent.
+            TruncatedResultError: the result is cut at 10 000; raised before the first resource. Not when
+                `max_results` is 10 000 or less.
+            NotFoundError: the link to the next page expired meanwhile.
+            ApiError: the service refused the search.
+            TokenError, TransportError: the way to it failed.
+        """
+        if max_results is not None and max_results < 0:
+            raise ConfigurationError("max_results is negative")
+        walk = self._walk(resource_type, params, allow_truncated=allow_truncated, enough=max_results)
+        return _resources(self._lookahead.pages(walk), max_results, included=included)
+
+    def pages(
+        self,
+        resource_type: str,
+        params: SearchParams = (),
+        *,
+        allow_truncated: bool = False,
+        prefetch: bool = True,
+    ) -> Generator[Bundle, None, None]:
+        """Search, and give the pages one by one, with the included resources that earlier pages brought left out.
+
+        Args:
+            resource_type: as in `search`.
+            params: as in `search`.
+            allow_truncated: as in `search`.
+            prefetch: fetch the next page in a background thread while the caller works on this one.
+
+        Raises:
+            RorError: as in `search`.
+        """
+        walk = self._walk(resource_type, params, allow_truncated=allow_truncated)
+        return self._lookahead.pages(walk) if prefetch else in_turn(walk)
+
+    def read(self, resource_type: str, resource_id: str) -> Resource:
+        """Read one resource by its technical id.
+
+        Args:
+            resource_type: as in `search`.
+            resource_id: the ``id`` of the resource, such as ``252467``; not its functional identifier.
+
+        Raises:
+            ConfigurationError: no technical id.
+            NotFoundError: there is no such resource, or the account may not see it.
+            RorError: as in `search`.
+        """
+        _check_type(resource_type)
+        if not _ID.fullmatch(resource_id) or not resource_id.strip("."):
+            raise ConfigurationError(
+                f"{printable(resource_id, 80)!r} is not a technical id",
+                hint="A functional id such as 52/192675 is found by search: "
+                f'search({resource_type!r}, {{"identifier": "52/192675"}}).',
+            )
+        return Resource.parse(self._get(f"{resource_type}/{resource_id}"), wanted=resource_type)
+
+    def metadata(self) -> Resource:
+        """Read what the server says it can do (``CapabilityStatement``).
+
+        Raises:
+            RorError: as in `search`.
+        """
+        return Resource.parse(self._get("metadata"), wanted="CapabilityStatement")
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: SearchParams = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        repeatable: bool | None = None,
+    ) -> Answer:
+        """Send any request to the API host: the raw way, for what this client does not wrap.
+
+        The token, ``Accept: application/json`` and, where the operation takes them, the ``Ror-*`` headers are
+        added; `headers` wins over the last two.
+
+        Args:
+            method: the HTTP method.
+            path: from the root of the API host and percent-encoded, such as
+                ``/ws-synchro-dispo-lits-fhir/Location``; or a whole address on that host.
+            params: added to the query, encoded here.
+            headers: further headers.
+            body: sent as it is; give its ``Content-Type`` in `headers`.
+            repeatable: whether a repetition does no harm; None decides by the method.
+
+        Raises:
+            ConfigurationError: another host, a path or header that cannot be sent.
+            RorError: as in `search`.
+        """
+        if method not in _METHODS:
+            raise ConfigurationError(f"unknown HTTP method {printable(method, 20)!r}")
+        url = self._rule.address(path)
+        query = encode(params)
+        if query:
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        standard = dict(_ACCEPT)
+        if carries_ror_headers(method, self._rule.service_relative(url)):
+            standard |= self._ror_headers
+        return self._send(Request(method, url, _merged(standard, headers or {}), body, repeatable))
+
+    def close(self) -> None:
+        """Close every connection; a page on its way is waited for two seconds at most."""
+        self._closed = True
+        self._lookahead.settle(_SETTLE)
+        for session in self._sessions:
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<NationalRorClient {self._environment.name} {self._rule.origin}>"
+
+    def _walk(
+        self, resource_type: str, params: SearchParams, *, allow_truncated: bool, enough: int | None = None
+    ) -> PageWalk:
+        _check_type(resource_type)
+        given = pairs(params)
+        query = encode(given)
+        return PageWalk(
+            self._fetch_page,
+            f"{self._environment.fhir_base}/{resource_type}" + (f"?{query}" if query else ""),
+            resource_type,
+            follow=self._rule.follow,
+            allow_truncated=allow_truncated,
+            enough=enough,
+            page_size=_page_size(given),
+        )
+
+    def _fetch_page(self, url: str) -> Answer:
+        # A next link may name the service alone (?_getpages=...): it is still the search that takes the headers.
+        return self._send(Request("GET", url, _ACCEPT | self._ror_headers))
+
+    def _get(self, path: str) -> Answer:
+        return self._send(Request("GET", f"{self._environment.fhir_base}/{path}", _ACCEPT | self._ror_headers))
+
+    def _send(self, request: Request) -> Answer:
+        if self._closed:
+            raise ConfigurationError("this client is closed", hint="Make another one, or call inside its with block.")
+        return self._exchange.send(request)
+
+
+def _resources(
+    pages: Generator[Bundle, None, None], max_results: int | None, *, included: bool
+) -> Generator[Resource, None, None]:
+    left = max_results
+    if left == 0:
+        return
+    with closing(pages):
+        for page in pages:
+            matches = page.matches if left is None else page.matches[:left]
+            yield from matches
+            if included:
+                yield from page.included
+            left = None if left is None else left - len(matches)
+
+
+def _check_type(resource_type: str) -> None:
+    if resource_type not in RESOURCE_TYPES:
+        raise ConfigurationError(
+            f"{printable(resource_type, 60)!r} is no resource type of the national ROR; "
+            f"there are {', '.join(sorted(RESOURCE_TYPES))}",
+            hint="Names are spelt as in FHIR; for anything else there is request().",
+        )
+
+
+def _page_size(params: list[tuple[str, str]]) -> int:
+    asked = [int(value) for name, value in params if name == "_count" and re.fullmatch(r"[0-9]{1,6}", value)]
+    return min(max(1, *asked), PAGE_SIZE) if asked else PAGE_SIZE
+
+
+def _merged(standard: dict[str, str], headers: Mapping[str, str]) -> dict[str, str]:
+    for name in headers:
+        if name.lower() in _OURS_ALONE:
+            raise ConfigurationError(f"the header {name} is set by the client itself")
+    theirs = {name.lower() for name in headers}
+    return {name: value for name, value in standard.items() if name.lower() not in theirs} | dict(headers)
+
+
+# ------------------------------------------------------------------ trust and account
+
+
+def _token_anchors(environment: Environment) -> tuple[str, ...]:
+    return environment.token_anchors or environment.anchors
+
+
+def _api_trust(
+    environment: Environment, identity: ClientIdentity | None
+) -> tuple[tuple[str, ...], ClientIdentity | None]:
+    words = environment.api_anchors or environment.anchors
+    return words, None if WEB_PKI in words else identity
+
+
+def _identity_anchor(environment: Environment) -> tuple[TrustAnchor, ...] | None:
+    """Give the roots of our own chain, which the public web authorities never are."""
+    words = tuple(word for word in environment.anchors if word != WEB_PKI)
+    return load_anchors(words) if words else None
+
+
+def _check_account(environment: Environment, identity: ClientIdentity | None, client_secret: str | None) -> None:
+    if (identity is None) == (client_secret is None):
+        raise ConfigurationError(
+            "give either a certificate or a client_secret" + (", not both" if identity is not None else ""),
+            hint="Access profile 0 has a client_secret and no certificate; every other profile has a certificate.",
+        )
+    if identity is not None and WEB_PKI in _token_anchors(environment):
+        raise ConfigurationError(
+            f"environments.{environment.name}: the token host is trusted by {WEB_PKI}, "
+            "and such a host is never shown our certificate: no token could be had",
+            hint="Name the root of the token host in token_anchors, such as igc-sante.",
+        )
+
+
+def _needed(value: T | None, key: str) -> T:
+    if value is None:
+        raise ConfigurationError(f"rorn.{key} is missing", hint="ANS gives it with the client account.")
+    return value
+
+
+def _proxy(network: NetworkSettings) -> Proxy | None:
+    if network.proxy is None:
+        return None
+    if network.proxy == "environment":
+        return Proxy.from_environment()
+    password = None if network.proxy_password_file is None else read_secret(network.proxy_password_file)
+    return Proxy(network.proxy, user=network.proxy_user, password=password, no_proxy=network.no_proxy)

@@ -1,0 +1,217 @@
+"""Walk through the pages of a search, one ahead of the caller."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ror_sante.api.fhir.bundle import Bundle
+from ror_sante.api.fhir.document import about
+from ror_sante.errors import NotFoundError, TruncatedResultError, UnexpectedResponseError, masked_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from ror_sante.http.exchange import Answer
+
+# ROR-fhir-documentation, warnings of the search pages: a search gives 10 000 results at most, in pages of 200
+# (rule RG_RECH_52).
+RESULT_CAP: Final = 10_000
+PAGE_SIZE: Final = 200
+PAGE_LIMIT: Final = 2 * RESULT_CAP  # a server whose links never end is stopped even when each of them is new
+
+_BEYOND: Final = (
+    "Use $export for a region or the nation, or split the search by _tag (source region) or by windows of "
+    "_lastUpdated; allow_truncated=True takes what there is."
+)
+
+
+class Follow(Protocol):
+    """The rule for links: `ror_sante.api.origins.OriginRule.follow`."""
+
+    def __call__(self, link: str, *, at: str) -> str:
+        """Give the address to ask for a link found at an address, or raise."""
+        ...
+
+
+class PageWalk:
+    """The pages of one search, fetched one `step` at a time.
+
+    Args:
+        fetch: sends a GET to an address and gives the answer, or raises.
+        url: the first page.
+        searched_type: the resource type of the search.
+        follow: turns a server's link, found at an address, into the address to ask, or refuses it.
+        allow_truncated: take a result that the service cut.
+        enough: stop after the page that completes this number of matches, or None for all of them.
+        page_size: how many matches make a full page.
+        page_limit: the greatest number of pages.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[str], Answer],
+        url: str,
+        searched_type: str,
+        *,
+        follow: Follow,
+        allow_truncated: bool = False,
+        enough: int | None = None,
+        page_size: int = PAGE_SIZE,
+        page_limit: int = PAGE_LIMIT,
+    ) -> None:
+        self._fetch = fetch
+        self._searched_type = searched_type
+        self._follow = follow
+        self._may_be_cut = allow_truncated or (enough is not None and enough <= RESULT_CAP)
+        self._enough = enough
+        self._page_size = page_size
+        self._page_limit = page_limit
+        self._here = ""
+        self._link = url  # empty when there is no further page
+        self._asked: set[str] = set()
+        self._included: set[str] = set()
+        self._matches = 0
+        self._cut: TruncatedResultError | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether another step is worth taking."""
+        return bool(self._link) or self._cut is not None
+
+    def step(self) -> Bundle:
+        """Fetch the next page; only while there is `more`.
+
+        Raises:
+            NotFoundError: the link to the page has expired.
+            TruncatedResultError: the service cut the result; from the first page before anything is given, later
+                after the last page was given.
+            UnexpectedResponseError: a link that is not followed or that was asked before, or an odd answer.
+            RorError: whatever `fetch` raises.
+        """
+        if self._cut is not None:
+            raise self._cut
+        url = self._next_address()
+        answer = self._ask(url)
+        page = Bundle.parse(answer, self._searched_type).without_repeats(self._included)
+        first = not self._here
+        self._here, self._link = url, page.next or ""
+        self._matches += len(page.matches)
+        if not self._may_be_cut:
+            self._cut = self._truncation(answer, page, first=first)
+            if self._cut is not None and first:
+                raise self._cut
+        if self._enough is not None and self._matches >= self._enough:
+            self._link, self._cut = "", None
+        return page
+
+    def _next_address(self) -> str:
+        url = self._follow(self._link, at=self._here) if self._here else self._link
+        if url in self._asked:
+            raise self._endless("its link to the next page leads back to a page already read")
+        if len(self._asked) >= self._page_limit:
+            raise self._endless(f"the service still gives a next link after {self._page_limit} pages")
+        self._asked.add(url)
+        return url
+
+    def _ask(self, url: str) -> Answer:
+        try:
+            return self._fetch(url)
+        except NotFoundError as error:
+            if not self._here:
+                raise
+            raise self._expired(error) from error
+
+    def _truncation(self, answer: Answer, page: Bundle, *, first: bool) -> TruncatedResultError | None:
+        total = page.total
+        if first and total is not None and total >= RESULT_CAP:
+            return _truncated(answer, f"the search finds {total} results, and the service gives {RESULT_CAP} at most")
+        if page.next is not None:
+            return None
+        if total is None and self._matches >= RESULT_CAP:
+            return _truncated(answer, f"the result ends at {self._matches}, where the service cuts: some are missing")
+        # A page that is not full may lack what the account has no right to see; a full last page is a cut.
+        if total is not None and self._matches < total and len(page.matches) >= self._page_size:
+            return _truncated(answer, f"the service counts {total} results, gave {self._matches} and no next link")
+        return None
+
+    def _expired(self, error: NotFoundError) -> NotFoundError:
+        return NotFoundError(
+            f"the link to the next page has expired after {self._matches} results were delivered (HTTP {error.status})",
+            hint="Start the search again, and take the pages without long pauses; what was delivered stays good.",
+            status=error.status,
+            method=error.method,
+            url=error.url,
+            request_id=error.request_id,
+            outcome=error.outcome,
+        )
+
+    def _endless(self, why: str) -> UnexpectedResponseError:
+        return UnexpectedResponseError(
+            f"the pages do not end: {why}, after {self._matches} results",
+            status=200,
+            method="GET",
+            url=masked_url(self._here),
+        )
+
+
+def _truncated(answer: Answer, message: str) -> TruncatedResultError:
+    return TruncatedResultError(message, hint=_BEYOND, **about(answer))
+
+
+class Lookahead:
+    """Fetches the next page in a background thread while the caller works on the last one.
+
+    One thread lives for one page and ends with it. It holds the walk and never the iterator: an iterator that is
+    closed or forgotten stops the walk, and the page on its way is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[Future[Bundle]] = set()
+
+    def pages(self, walk: PageWalk) -> Generator[Bundle, None, None]:
+        """Give the pages of a walk, always fetching one ahead and never two.
+
+        Raises:
+            RorError: what the step of that page raised, when the caller comes to that page.
+        """
+        coming: Future[Bundle] | None = None
+        # The walk is looked at only while no thread walks it.
+        while coming is not None or walk.more:
+            page = walk.step() if coming is None else coming.result()
+            coming = self._start(walk) if walk.more else None
+            yield page
+
+    def settle(self, timeout: float) -> None:
+        """Wait until no page is on its way, `timeout` seconds at most."""
+        wait(tuple(self._running), timeout)
+
+    def _start(self, walk: PageWalk) -> Future[Bundle] | None:
+        future: Future[Bundle] = Future()
+        context = contextvars.copy_context()  # tracing libraries keep their span there
+        thread = threading.Thread(
+            target=context.run, args=(_fulfil, future, walk), name="ror-sante-next-page", daemon=True
+        )
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads, or the interpreter is ending: the caller fetches it itself
+            self._running.discard(future)
+            return None
+        return future
+
+
+def _fulfil(future: Future[Bundle], walk: PageWalk) -> None:
+    try:
+        future.set_result(walk.step())
+    except BaseException as error:  # noqa: BLE001  it belongs to the caller's thread, whatever it is
+        future.set_exception(error)
+
+
+def in_turn(walk: PageWalk) -> Generator[Bundle, None, None]:
+    """Give the pages of a walk, each fetched when the caller asks for it."""
+    while walk.more:
+        yield walk.step()
