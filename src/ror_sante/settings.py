@@ -388,6 +388,8 @@ def _read(path: Path, *, what: str, limit: int, private: bool = False) -> bytes:
             if private:
                 _check_owner(path, os.fstat(file.fileno()))
             data = file.read(limit + 1)
+    except ConfigurationError:
+        raise  # a ValueError too, and told already
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name cannot be used"
         raise ConfigurationError(
@@ -447,10 +449,11 @@ def _overlay(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
 
 
 def _unknown_variable(name: str) -> NoReturn:
-    near = difflib.get_close_matches(name, VARIABLES, n=1)
+    keys = [known.removeprefix(PREFIX) for known in VARIABLES]
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), keys, n=1)
     raise ConfigurationError(
         f"the variable {printable(name)} means nothing here",
-        hint=f"Did you mean {near[0]}?" if near else "ror-sante config show --help lists the variables.",
+        hint=f"Did you mean {PREFIX}{near[0]}?" if near else "ror-sante config show --help lists the variables.",
     )
 
 

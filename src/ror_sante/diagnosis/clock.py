@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import requests
 
+    from ror_sante.http.retry import RetryBudget
     from ror_sante.http.session import RorSession
 
 # An HTTP date counts whole seconds (RFC 9110 section 5.6.7): on average it lies half a second back.
@@ -27,13 +28,17 @@ class DateReader:
     def __init__(self, session: RorSession, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._session = session
         self._now = now
-        self.budget = session.budget
         self.skew: timedelta | None = None
 
-    def exchange_send(self, prepared: requests.PreparedRequest, **how: Any) -> requests.Response:
+    @property
+    def budget(self) -> RetryBudget:
+        """What the calls of the session may spend on repetitions."""
+        return self._session.budget
+
+    def exchange_send(self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float]) -> requests.Response:
         """Send one request once, as `RorSession.exchange_send` does."""
         before = self._now()
-        response = self._session.exchange_send(prepared, **how)
+        response = self._session.exchange_send(prepared, timeout=timeout)
         ours = before + (self._now() - before) / 2
         theirs = http_date(response.headers.get("Date"))
         if theirs is not None:

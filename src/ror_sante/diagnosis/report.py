@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from ror_sante.errors import (
     ApiError,
-    ClientRejectedError,
     ConfigurationError,
     IdentityError,
     RorError,
@@ -36,12 +35,7 @@ _FAMILIES: Final[tuple[tuple[type[RorError], int], ...]] = (
 
 
 def exit_code_of(error: RorError) -> int:
-    """Give the exit code of an error's family: 2 settings, 3 identity, 4 transport, 5 answers.
-
-    An answer that a front end gives because it refuses our certificate counts as transport: its cause is one.
-    """
-    if isinstance(error.__cause__, ClientRejectedError):
-        return NO_CONNECTION
+    """Give the exit code of an error's family: 2 settings, 3 identity, 4 transport, 5 answers."""
     return next((code for kind, code in _FAMILIES if isinstance(error, kind)), BAD_ANSWER)
 
 
