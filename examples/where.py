@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ror_sante import Simulator
-from ror_sante.settings import load_settings
+from ror_sante import Simulator, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ror_sante.settings import Settings
+    from ror_sante import Settings
 
 
 @contextmanager

@@ -46,10 +46,24 @@ def modules_after(statement: str) -> set[str]:
     return set(run.stdout.split())
 
 
-def test_importing_the_package_imports_no_extra() -> None:
-    """The package alone brings neither the command's libraries, nor an extra, nor a test tool."""
-    heavy = {"click", "keyring", "pytest", "pytest_httpserver", "rich", "werkzeug", "ror_sante.simulator.server"}
-    assert not heavy & modules_after("import ror_sante")
+HEAVY = {"certifi", "click", "cryptography", "keyring", "msgspec", "pytest", "requests", "rich", "ssl", "urllib3"}
+
+
+def test_importing_the_package_costs_next_to_nothing() -> None:
+    """The package alone brings none of the libraries it stands on."""
+    assert not HEAVY & modules_after("import ror_sante")
+
+
+def test_a_client_is_imported_without_the_command_and_the_extras() -> None:
+    """The clients bring neither the command's libraries, nor an extra, nor a test tool."""
+    foreign = {"click", "keyring", "pytest", "pytest_httpserver", "rich", "werkzeug"}
+    assert not foreign & modules_after("from ror_sante import NationalRorClient, SmokeTest")
+
+
+def test_the_version_is_shown_without_the_connection() -> None:
+    """``ror-sante --version`` loads click and nothing that connects."""
+    loaded = modules_after("from ror_sante.cli import main; main(['--version'])")
+    assert not (HEAVY - {"click"}) & loaded
 
 
 def test_the_simulator_is_imported_when_it_is_asked_for() -> None:

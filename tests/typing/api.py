@@ -9,21 +9,29 @@ from typing import assert_type
 import requests
 
 from ror_sante import (
+    ApiError,
     ApplicationService,
     Bundle,
     ClientIdentity,
+    ClientRejectedError,
+    Coding,
     Environment,
+    Finding,
+    IdentityError,
     NationalRorClient,
+    RateLimitedError,
+    Resource,
     RetryPolicy,
+    RorError,
     SessionFactory,
+    Settings,
     Simulator,
     SimulatorPki,
+    Timeouts,
     TrustAnchor,
     Validity,
+    load_settings,
 )
-from ror_sante.environments import Coding
-from ror_sante.errors import ApiError, ClientRejectedError, Finding, IdentityError, RateLimitedError, RorError
-from ror_sante.settings import Settings, load_settings
 
 now = datetime.now(UTC)
 
@@ -40,7 +48,13 @@ assert_type(identity.validity, Validity)
 assert_type(identity.validity.is_valid(now), bool)
 
 # A session that application code can use as it is.
-factory = SessionFactory(identity, TrustAnchor.igc_sante(), retry=RetryPolicy(attempts=3), proxy="http://proxy:3128")
+factory = SessionFactory(
+    identity,
+    TrustAnchor.igc_sante(),
+    retry=RetryPolicy(attempts=3),
+    proxy="http://proxy:3128",
+    timeout=Timeouts(read=10),
+)
 session: requests.Session = factory.session("https://host.example", "https://other.example:8443")
 
 # The national ROR.
@@ -50,7 +64,7 @@ with NationalRorClient(
     Environment.bac_a_sable(), identity, client_id="client", profile=profile, role=role, retry=RetryPolicy.none()
 ) as ror:
     for resource in ror.search("HealthcareService", [("_count", "10")], max_results=5, included=True):
-        assert_type(resource.id, str)
+        assert_type(resource, Resource)
         resource["name"]
     for page in ror.pages("Location", {"_count": "200"}, allow_truncated=True, prefetch=False):
         assert_type(page, Bundle)
