@@ -121,9 +121,7 @@ def _ask_on(ask: Ask, times: list[float], ready: threading.Barrier, seconds: flo
 
 
 def _session(job: Job) -> RorSession:
-    from ror_sante.http.session import SessionFactory
-    from ror_sante.pki.anchor import TrustAnchor
-    from ror_sante.pki.identity import ClientIdentity
+    from ror_sante import ClientIdentity, SessionFactory, TrustAnchor
 
     identity = ClientIdentity.from_p12(job.folder / "client.p12", PASSPHRASE)
     factory = SessionFactory(identity, TrustAnchor.from_file(job.root), pool_size=job.workers)
@@ -132,10 +130,8 @@ def _session(job: Job) -> RorSession:
 
 def ror_exchange(job: Job) -> Measured:
     """The way that this package's own clients take to the network."""
+    from ror_sante import RetryPolicy, Timeouts
     from ror_sante.http.exchange import Exchange, Request
-    from ror_sante.http.retry import RetryPolicy
-
-    from ror_sante.http.session import Timeouts
 
     exchange = Exchange(_session(job), retry=RetryPolicy(), timeout=Timeouts())
     request = Request("GET", job.url, {})

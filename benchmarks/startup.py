@@ -32,6 +32,7 @@ def commands() -> dict[str, list[str]]:
         BASELINE: [python, "-c", "import requests"],
         PARTS: [python, "-c", PARTS.replace("pkcs12", "cryptography.hazmat.primitives.serialization.pkcs12")],
         "import ror_sante": [python, "-c", "import ror_sante"],
+        "from ror_sante import NationalRorClient": [python, "-c", "from ror_sante import NationalRorClient"],
         "ror-sante --version": [*ours, "--version"],
         "python, nothing imported": [python, "-c", "pass"],
         CONTROL: [python, "-c", "import requests"],

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from cryptography import x509
-from ror_sante.http.retry import RetryPolicy
 from tests.interop.frontends import FRONT_ENDS, PLACES, pem, running
 
+from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import RorSession, SessionFactory, Timeouts
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.tls.adapter import Origin, PinnedAdapter

@@ -6,11 +6,11 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from ror_sante.http.exchange import Exchange, Request
-from ror_sante.http.retry import RetryPolicy
 from tests.interop.frontends import LATE_IN_REFUSING, TLS12, TLS13
 
 from ror_sante.errors import ClientRejectedError
+from ror_sante.http.exchange import Exchange, Request
+from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import Timeouts
 
 if TYPE_CHECKING:
