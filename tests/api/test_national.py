@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,6 +13,7 @@ import pytest
 from tests.api.answers import BASE, FakeExchange, answer, entry, numbered, offer, outcome, page
 
 from ror_sante.api import national
+from ror_sante.api.fhir.outcome import judge
 from ror_sante.api.national import NationalRorClient
 from ror_sante.environments import Coding, Environment
 from ror_sante.errors import (
@@ -156,6 +158,31 @@ def test_leaving_a_search_leaves_no_thread() -> None:
         assert len(list(itertools.islice(ror.search("HealthcareService"), 2))) == 2
     assert not [thread for thread in threading.enumerate() if thread.name == "ror-sante-next-page"]
     assert len(exchange.seen) <= 3
+
+
+def test_closing_waits_a_little_for_a_page_on_its_way() -> None:
+    """The connections are closed after the page has come, not under it."""
+    service, came, begun = numbered(50, 1), threading.Event(), threading.Event()
+
+    def slow(url: str) -> Answer:
+        if "_page" in url:
+            begun.set()
+            time.sleep(0.1)
+            came.set()
+        return service(url)
+
+    ror, _ = asking(slow)
+    with ror:
+        next(ror.search("HealthcareService"))
+        assert begun.wait(2)
+    assert came.is_set()
+
+
+def test_answers_are_judged_as_fhir() -> None:
+    """The exchange of the API reads OperationOutcomes; the one of the tokens has no tokens of its own."""
+    ror = client()
+    assert ror._exchange.judge is judge
+    assert ror._exchange.tokens is not None
 
 
 def test_pages_without_prefetch_ask_one_at_a_time() -> None:
