@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import signal
 import sys
 import threading
@@ -30,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ror_sante.cli.root import root
 
     words = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a narrow encoding shows what it lacks, and does not fail
     try:
         with _sigterm_ends_us():
             code = root.main(args=words, prog_name="ror-sante", standalone_mode=False)

@@ -142,8 +142,8 @@ def init(*, file: Path | None, force: bool) -> int:
 def check() -> int:
     """Check the settings and the files they name.
 
-    Nothing is sent. Everything that is wrong is told at once; the exit code is that of the first. A certificate that needs a
-    passphrase nobody configured is not opened.
+    Nothing is sent. Everything that is wrong is told at once; the exit code is that of the first. A certificate
+    that needs a passphrase nobody configured is not opened.
     """
     settings = settings_of(Flags())
     sys.stdout.write(f"{settings.source or 'no settings file: variables and defaults alone'}\n")

@@ -18,9 +18,16 @@ _WIDEST: Final = 120
 _LONG: Final = 4000
 
 
+class _Console(Console):
+    """A console that leaves a broken pipe to the command."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(stream: IO[str] | None = None) -> Console:
     """Make a console that adds nothing of its own to what it is given."""
-    made = Console(file=stream or sys.stdout, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    made = _Console(file=stream or sys.stdout, markup=False, highlight=False, emoji=False, soft_wrap=False)
     if made.width > _WIDEST:
         made.width = _WIDEST
     return made
@@ -38,10 +45,3 @@ def speaks_unicode(made: Console) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def lossless(stream: IO[str]) -> None:
-    """Let a stream of a narrow encoding show what it cannot write, instead of failing."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")

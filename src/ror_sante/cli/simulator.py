@@ -50,9 +50,10 @@ def simulator(
     size: int,
     seed: int,
 ) -> int:
-    """Run a stand-in of the services on this machine, until Ctrl-C or SIGTERM.
+    """Run a stand-in of the services on this machine.
 
-    It has its own certification authority and made-up data, and writes a settings file that points at it.
+    It runs until Ctrl-C or SIGTERM, which is its good end. It has its own certification authority and made-up data, and
+    writes a settings file that points at it.
     """
     made = simulator_class()
     tree = None if pki is None else pki_of(pki)

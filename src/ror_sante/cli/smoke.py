@@ -28,7 +28,7 @@ _LATER: Final = "The national ROR; inter-ror and annuaire come with a later vers
         (0, 1, 2, 3, 4, 5),
         "ror-sante smoke-test --env simulator",
         "ror-sante smoke-test --env bac-a-sable --format json --output smoke.json",
-        "ror-sante smoke-test --env simulator --pki OUT --p12 OUT/clients/expired/client.p12",
+        "ror-sante smoke-test --env simulator --pki OUT --p12 OUT/FLAW/client.p12",
     ),
 )
 @click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or an environment of the settings.")
