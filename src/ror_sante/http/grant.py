@@ -114,8 +114,8 @@ class TokenReader:
         if not answer.body.strip():
             return "sent an empty body"
         if answer.is_html:
-            title = f" ({answer.page_title!r})" if answer.page_title else ""
-            return f"sent an HTML page{title}, as a gateway on the way does"
+            title = f' "{answer.page_title}"' if answer.page_title else ""
+            return f"sent an HTML page{title} as a gateway on the way does"
         return "sent a body that is no JSON object"
 
     def _error(self, what: str, answer: Answer, **about: Any) -> TokenError:

@@ -106,8 +106,8 @@ def _pointer(answer: Answer) -> str:
 
 
 def _page(answer: Answer) -> str:
-    title = f", {answer.page_title!r}" if answer.page_title else ""
-    return f"an HTML page{title}, from a gateway on the way rather than from the service"
+    title = f' "{answer.page_title}"' if answer.page_title else ""
+    return f"an HTML page{title} from a gateway on the way rather than from the service"
 
 
 # ------------------------------------------------------------------ a front end that refuses our certificate
