@@ -1,0 +1,104 @@
+"""Write the folder that points any client at a running simulator: settings, P12, PEM files, variables."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from typing import TYPE_CHECKING, Final
+
+from ror_sante.errors import ConfigurationError, printable
+from ror_sante.simulator.private_files import private_folder, write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ror_sante.environments import Coding
+    from ror_sante.simulator.server import Simulator
+    from ror_sante.simulator.templates import Issued
+
+SETTINGS: Final = "ror-sante.toml"
+
+
+def write_folder(folder: Path, simulator: Simulator, client: Issued) -> Path:
+    """Write the files, each of mode 0600, in a folder of mode 0700.
+
+    Args:
+        folder: where; made when missing.
+        simulator: a running simulator.
+        client: the certificate to hand out.
+
+    Returns:
+        The settings file.
+
+    Raises:
+        ConfigurationError: a file cannot be written.
+    """
+    passphrase = secrets.token_urlsafe(12)
+    files = {
+        "client.p12": simulator.pki.p12(client, passphrase),
+        "client.pass": f"{passphrase}\n".encode(),
+        "client.pem": client.pem_chain(),
+        "client.key": client.key_pem(passphrase),
+        "root.pem": simulator.pki.root_pem(),
+        "simulator.env": _variables(folder.absolute(), simulator).encode(),
+        SETTINGS: _settings(simulator).encode(),
+    }
+    try:
+        private_folder(folder)
+        for name, content in files.items():
+            write_private(folder / name, content)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the simulator's folder {printable(folder)} cannot be written: {printable(error.strerror)}",
+            hint="Name a folder of yours, on a disk with space.",
+        ) from error
+    return folder / SETTINGS
+
+
+# ``simulator`` is a reserved name of an environment: the command starts one of its own for it.
+def _settings(simulator: Simulator) -> str:
+    environment = simulator.environment
+    return f"""# A simulator on this machine; good for as long as it runs.
+environment = "bench"
+
+[identity]
+p12 = "client.p12"
+passphrase_file = "client.pass"
+
+[rorn]
+client_id = "{simulator.client_id}"
+profile = {_coding(simulator.profile)}
+role = {_coding(simulator.role)}
+
+[environments.bench]
+token_url = "{environment.token_url}"
+api_url = "{environment.api_url}"
+diffusion_path = "{environment.diffusion_path}"
+anchors = ["root.pem"]
+"""
+
+
+def _coding(coding: Coding) -> str:
+    return f'{{ code = "{coding.code}", system = "{coding.system}" }}'
+
+
+def _variables(folder: Path, simulator: Simulator) -> str:
+    """Name everything for a suite in another language: lines that a shell and ``docker --env-file`` read."""
+    environment = simulator.environment
+    variables = {
+        "ROR_SANTE_CONFIG": folder / SETTINGS,
+        "ROR_SIMULATOR_URL": simulator.url,
+        "ROR_SIMULATOR_TOKEN_URL": environment.token_url,
+        "ROR_SIMULATOR_FHIR_BASE": environment.fhir_base,
+        "ROR_SIMULATOR_CLIENT_ID": simulator.client_id,
+        "ROR_SIMULATOR_PROFILE_CODE": simulator.profile.code,
+        "ROR_SIMULATOR_PROFILE_SYSTEM": simulator.profile.system,
+        "ROR_SIMULATOR_ROLE_CODE": simulator.role.code,
+        "ROR_SIMULATOR_ROLE_SYSTEM": simulator.role.system,
+        "ROR_SIMULATOR_P12": folder / "client.p12",
+        "ROR_SIMULATOR_PASSPHRASE_FILE": folder / "client.pass",
+        "ROR_SIMULATOR_CERTIFICATE": folder / "client.pem",
+        "ROR_SIMULATOR_KEY": folder / "client.key",
+        "ROR_SIMULATOR_ROOT": folder / "root.pem",
+    }
+    return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())

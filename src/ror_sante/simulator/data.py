@@ -1,0 +1,341 @@
+"""A synthetic directory: five types of records that fit together, made from a seed, each when it is first needed."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from ror_sante.errors import ConfigurationError
+from ror_sante.simulator import vocabulary as words
+from ror_sante.simulator.payloads import payload
+from ror_sante.simulator.records import TYPES, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ror_sante.simulator.records import Token
+
+T = TypeVar("T")
+
+_CACHED: Final = 20_000  # encoded records kept, about 2 kB each
+_START: Final = int(datetime(2023, 1, 1, tzinfo=UTC).timestamp())
+_MINUTES: Final = 3 * 365 * 24 * 60  # records were last changed in the three years from the start
+
+# For eight offers of care: one site with four units, in a legal entity of three sites.
+_OFFERS_A_UNIT: Final = 2
+_UNITS_A_SITE: Final = 4
+_SITES_A_LEGAL: Final = 3
+
+FIRST_ID: Final = {
+    "HealthcareService": 100_001,
+    "Location": 252_001,
+    "Organization": 5_001,
+    "Practitioner": 2_501,
+    "PractitionerRole": 701,
+}
+
+# Numbers that nobody bears: there is no department 99, and no SIREN or RPPS is issued under 999.
+_FINESS_LEGAL: Final = "990{:06d}"
+_FINESS_SITE: Final = "991{:06d}"
+_SIREN: Final = "999{:06d}"
+_RPPS: Final = "999{:08d}"
+_ROLE: Final = "998{:08d}"
+
+
+class Directory:
+    """All records of one seed.
+
+    Args:
+        size: how many HealthcareService there are; the other types follow from it.
+        seed: another seed gives other records.
+
+    Raises:
+        ConfigurationError: a negative size.
+    """
+
+    def __init__(self, size: int = 5000, seed: int = 1) -> None:
+        if size < 0:
+            raise ConfigurationError("the simulator's size is negative", hint="Give the number of HealthcareService.")
+        self.size = size
+        self.seed = seed
+        self._encoded = lru_cache(maxsize=_CACHED)(self._encode)
+        self._referrers: dict[str, dict[str, list[Record]]] = {}
+
+    def __repr__(self) -> str:
+        return f"Directory(size={self.size}, seed={self.seed})"
+
+    # -------------------------------------------------------------- asking
+
+    def records(self, resource_type: str) -> Sequence[Record]:
+        """Give every record of a type, in the order of their ids.
+
+        Args:
+            resource_type: one of `ror_sante.simulator.records.TYPES`.
+        """
+        found: Sequence[Record] = getattr(self, resource_type)
+        return found
+
+    def get(self, reference: str) -> Record | None:
+        """Find a record by its reference, such as ``Location/252001``."""
+        resource_type, _, resource_id = reference.partition("/")
+        if resource_type not in TYPES or not (resource_id.isascii() and resource_id.isdecimal()):
+            return None
+        records = self.records(resource_type)
+        number = int(resource_id[:18]) - FIRST_ID[resource_type]
+        found = records[number] if 0 <= number < len(records) else None
+        return found if found is not None and found.id == resource_id else None
+
+    def referrers(self, key: str, reference: str) -> Sequence[Record]:
+        """Find who refers to a record.
+
+        Args:
+            key: resource type and search parameter, such as ``PractitionerRole:service``.
+            reference: of the record referred to.
+        """
+        if key not in self._referrers:
+            self._referrers[key] = self._reversed(*key.split(":"))
+        return self._referrers[key].get(reference, ())
+
+    def _reversed(self, resource_type: str, parameter: str) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records(resource_type):
+            for target in record.links.get(parameter, ()):
+                found.setdefault(target, []).append(record)
+        return found
+
+    def body(self, record: Record) -> bytes:
+        """Give the JSON of a record."""
+        return self._encoded(record.type, record.number)
+
+    def _encode(self, resource_type: str, number: int) -> bytes:
+        return msgspec.json.encode(payload(self.records(resource_type)[number]))
+
+    # -------------------------------------------------------------- the records, type by type
+
+    @cached_property
+    def HealthcareService(self) -> list[Record]:  # noqa: N802  named as FHIR names the type
+        """Offers of care."""
+        return [self._offer(number) for number in range(self.size)]
+
+    @cached_property
+    def Location(self) -> list[Record]:  # noqa: N802  likewise
+        """Places: one for every unit."""
+        return [self._location(number) for number in range(self._units)]
+
+    @cached_property
+    def Organization(self) -> list[Record]:  # noqa: N802  likewise
+        """Legal entities (EJ), then their sites (EG), then the units of these (OI)."""
+        return [
+            *(self._legal(number) for number in range(self._legals)),
+            *(self._site(number) for number in range(self._sites)),
+            *(self._unit(number) for number in range(self._units)),
+        ]
+
+    @cached_property
+    def Practitioner(self) -> list[Record]:  # noqa: N802  likewise
+        """People: eight for 25 offers."""
+        return [self._practitioner(number) for number in range(self._people)]
+
+    @cached_property
+    def PractitionerRole(self) -> list[Record]:  # noqa: N802  likewise
+        """What people do where: a role for four offers of five, so that most people have several."""
+        return [self._role(number) for number in range(self.size * 4 // 5)]
+
+    @property
+    def _units(self) -> int:
+        return -(-self.size // _OFFERS_A_UNIT)
+
+    @property
+    def _sites(self) -> int:
+        return -(-self._units // _UNITS_A_SITE)
+
+    @property
+    def _legals(self) -> int:
+        return -(-self._sites // _SITES_A_LEGAL)
+
+    @property
+    def _people(self) -> int:
+        return -(-self.size * 8 // 25)
+
+    # -------------------------------------------------------------- chance, the same for the same seed
+
+    def _draw(self, word: str, number: int, below: int) -> int:
+        return zlib.crc32(f"{self.seed}/{word}/{number}".encode()) % below
+
+    def _pick(self, choices: Sequence[T], word: str, number: int) -> T:
+        return choices[self._draw(word, number, len(choices))]
+
+    def _updated(self, word: str, number: int) -> int:
+        return _START + 60 * self._draw(f"{word}/updated", number, _MINUTES)
+
+    def _city(self, site: int) -> words.City:
+        return self._pick(words.CITIES, "city", site)
+
+    # -------------------------------------------------------------- one of each
+
+    def _offer(self, number: int) -> Record:
+        unit = number // _OFFERS_A_UNIT
+        site = unit // _UNITS_A_SITE
+        city = self._city(site)
+        chosen = {
+            "specialty": (words.ACTIVITY, self._pick(words.ACTIVITIES, "activity", number)),
+            "characteristic": (words.CARE_MODE, self._pick(words.CARE_MODES, "mode", number)),
+            "service-category": (words.CATEGORY, self._pick(words.CATEGORIES, "category", site)),
+            "service-type": (words.FIELD, self._pick(words.FIELDS, "field", unit)),
+        }
+        places = [unit] if self._draw("far", number, 10) else [unit, site * _UNITS_A_SITE]
+        provider = self._organization("OI", unit) if self._draw("direct", number, 5) else self._organization("EG", site)
+        activity, mode = chosen["specialty"][1][1], chosen["characteristic"][1][1]
+        return Record(
+            "HealthcareService",
+            str(FIRST_ID["HealthcareService"] + number),
+            number,
+            self._updated("offer", number),
+            city,
+            name=f"{activity} - {mode}",
+            identifiers=(("", f"{city.region}/{300_000 + number}"),),
+            codes={name: ((system, code),) for name, (system, (code, _)) in chosen.items()},
+            displays={name: display for name, (_, (_, display)) in chosen.items()},
+            links={
+                "organization": (provider,),
+                "location": tuple(f"Location/{FIRST_ID['Location'] + place}" for place in dict.fromkeys(places)),
+            },
+        )
+
+    def _location(self, number: int) -> Record:
+        site = number // _UNITS_A_SITE
+        city = self._city(site)
+        function, display = self._pick(words.PLACE_FUNCTIONS, "function", number)
+        codes: dict[str, tuple[Token, ...]] = {
+            "type": ((words.PLACE_FUNCTION, function),),
+            "commune-cog": ((words.COMMUNE, city.insee), (words.COMMUNE_SEARCH, city.insee)),
+        }
+        counted = function == "001"
+        if counted:
+            codes["capacity-type"] = ((words.CAPACITY_TYPE, "01"),)
+            codes["capacity-status"] = ((words.CAPACITY_STATUS, "02"),)
+        shift = (self._draw("north", number, 1000) - 500, self._draw("east", number, 1000) - 500)
+        return Record(
+            "Location",
+            str(FIRST_ID["Location"] + number),
+            number,
+            self._updated("location", number),
+            city,
+            name=f"{display} {number % _UNITS_A_SITE + 1}",
+            identifiers=(
+                (words.LOCATION_ID, f"{city.region}/{190_000 + number}"),
+                (words.LOCATION_ID, f"1{_FINESS_SITE.format(site)}/SIM{number:05d}"),
+            ),
+            codes=codes,
+            displays={"type": display},
+            links={"organization": (self._organization("EG", site),)},
+            active=self._draw("closed", number, 12) > 0,
+            # within about 5 km of the middle of the town
+            position=(round(city.latitude + shift[0] / 1e4, 5), round(city.longitude + shift[1] / 1e4, 5)),
+            capacity=self._draw("beds", number, 30) if counted else None,
+        )
+
+    def _legal(self, number: int) -> Record:
+        finess = _FINESS_LEGAL.format(number)
+        return Record(
+            "Organization",
+            str(FIRST_ID["Organization"] + number),
+            number,
+            self._updated("legal", number),
+            self._city(number * _SITES_A_LEGAL),
+            name=f"{self._pick(words.LEGAL_NAMES, 'legal', number)} n° {number + 1}",
+            kind="EJ",
+            identifiers=(
+                (words.ID_NAT_STRUCT, f"1{finess}"),
+                (words.FINESS, finess),
+                (words.SIRENE, _SIREN.format(number)),
+            ),
+            codes={"type": ((words.LEGAL_STATUS, "72"),)},
+            displays={"type": "Société à responsabilité limitée (SARL)"},
+        )
+
+    def _site(self, number: int) -> Record:
+        finess = _FINESS_SITE.format(number)
+        legal = number // _SITES_A_LEGAL
+        code, display = self._pick(words.ESTABLISHMENTS, "establishment", number)
+        return Record(
+            "Organization",
+            self._organization("EG", number).partition("/")[2],
+            self._legals + number,
+            self._updated("site", number),
+            self._city(number),
+            name=f"{self._pick(words.SITE_NAMES, 'site', number)} {number + 1}",
+            kind="EG",
+            identifiers=(
+                (words.ID_NAT_STRUCT, f"1{finess}"),
+                (words.FINESS, finess),
+                (words.SIRENE, f"{_SIREN.format(legal)}{number:05d}"),
+            ),
+            codes={"type": ((words.ESTABLISHMENT, code),)},
+            displays={"type": display},
+            links={"partof": (self._organization("EJ", legal),)},
+        )
+
+    def _unit(self, number: int) -> Record:
+        site = number // _UNITS_A_SITE
+        city = self._city(site)
+        code, display = self._pick(words.CARE_MODES, "unit", number)
+        return Record(
+            "Organization",
+            self._organization("OI", number).partition("/")[2],
+            self._legals + self._sites + number,
+            self._updated("unit", number),
+            city,
+            name=f"Unité {number % _UNITS_A_SITE + 1} - {display}",
+            kind="OI",
+            identifiers=((words.OI, f"{city.region}/{70_000 + number}"),),
+            codes={"type": ((words.CARE_MODE, code),)},
+            displays={"type": display},
+            links={"partof": (self._organization("EG", site),)},
+        )
+
+    def _practitioner(self, number: int) -> Record:
+        given, gender = self._pick(words.GIVEN_NAMES, "given", number)
+        return Record(
+            "Practitioner",
+            str(FIRST_ID["Practitioner"] + number),
+            number,
+            self._updated("practitioner", number),
+            self._pick(words.CITIES, "home", number),
+            name=self._pick(words.FAMILY_NAMES, "family", number),
+            given=given,
+            kind=gender,
+            identifiers=((words.RPPS, _RPPS.format(number)),),
+        )
+
+    def _role(self, number: int) -> Record:
+        offer = number + number // 4  # the fifth of each five offers has none
+        site = offer // _OFFERS_A_UNIT // _UNITS_A_SITE
+        person = self.Practitioner[self._draw("person", number, self._people)]
+        code, display = self._pick(words.PROFESSIONS, "profession", person.number)
+        mode, mode_display = self._pick(words.EXERCISE_MODES, "exercise", number)
+        return Record(
+            "PractitionerRole",
+            str(FIRST_ID["PractitionerRole"] + number),
+            number,
+            self._updated("role", number),
+            self._city(site),
+            name=person.name,
+            given=person.given,
+            identifiers=(("", _ROLE.format(number)),),
+            codes={"role": ((words.PROFESSION, code),), "mode": ((words.EXERCISE_MODE, mode),)},
+            displays={"role": display, "mode": mode_display},
+            links={
+                "practitioner": (person.reference,),
+                "service": (f"HealthcareService/{FIRST_ID['HealthcareService'] + offer}",),
+                "organization": (self._organization("EG", site),),
+            },
+        )
+
+    def _organization(self, kind: str, number: int) -> str:
+        before = {"EJ": 0, "EG": self._legals, "OI": self._legals + self._sites}[kind]
+        return f"Organization/{FIRST_ID['Organization'] + before + number}"

@@ -1,0 +1,423 @@
+"""Every fault that the simulator can be told to show: its name, one sentence, and what it does to a good reply."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import threading
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from ror_sante.errors import ConfigurationError, printable
+from ror_sante.simulator.fhir import DIFFUSION_PATH, Page, unauthorized
+from ror_sante.simulator.messages import HTML, Delivery, Reply, json_reply, outcome
+from ror_sante.simulator.tokens import oauth_error, unknown_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ror_sante.simulator.messages import Call
+
+Place = Literal["token", "fhir", "page", "next"]
+
+DEPTH: Final = 200_000  # of the nested arrays: enough to make msgspec raise RecursionError
+BOMB: Final = 256 << 20  # bytes, once unpacked
+SKEW: Final = timedelta(hours=1)
+RETRY_AFTER: Final = 1  # seconds
+SLOW: Final = 10.0  # seconds
+DRIP: Final = 0.05  # seconds between two bytes
+
+# ".invalid" names nobody (RFC 6761).
+_ELSEWHERE: Final = "https://autre-hote.invalid"
+_GATEWAY: Final = (
+    b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body>Service indisponible</body></html>"
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an effect may use.
+
+    Attributes:
+        reply: the good reply.
+        call: the request.
+        now: the simulator's time.
+        origin: scheme, host and port of the service.
+        revoke: takes an access token out of force.
+        seconds: the length that the caller of `Simulator.fault` gave, or None.
+    """
+
+    reply: Reply
+    call: Call
+    now: datetime
+    origin: str
+    revoke: Callable[[str], None]
+    seconds: float | None = None
+
+    @property
+    def page(self) -> Page:
+        """The page of search results that the reply holds."""
+        assert isinstance(self.reply.body, Page)  # noqa: S101  for the type checker: see Fault.strikes
+        return self.reply.body
+
+    def delivered(self, **how: Any) -> Reply:
+        """Give the good reply, delivered in another way (`Delivery`)."""
+        return replace(self.reply, delivery=Delivery(**how))
+
+    def linked(self, address: str) -> Reply:
+        """Give the page with another next link."""
+        return replace(self.reply, body=replace(self.page, next_link=address))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        name: what it is called by.
+        sentence: what the client meets.
+        place: which answers it strikes: of the ``token`` endpoint, of the ``fhir`` service, a ``page`` of search
+            results, a page with a ``next`` link.
+        effect: makes the bad reply of the good one.
+    """
+
+    name: str
+    sentence: str
+    place: Place
+    effect: Callable[[Scene], Reply] = field(repr=False)
+
+    def strikes(self, place: Place, reply: Reply, *, at: Place) -> bool:
+        """Tell whether it strikes a reply.
+
+        Args:
+            place: where the reply comes from, ``token`` or ``fhir``.
+            reply: the good reply.
+            at: where it was told to strike.
+        """
+        page = reply.body if isinstance(reply.body, Page) else None
+        if at == "next":
+            return page is not None and page.next_link is not None
+        return page is not None if at == "page" else at == place
+
+
+# ------------------------------------------------------------------ effects
+
+
+def _gateway() -> Reply:
+    return Reply(200, _GATEWAY, HTML)
+
+
+def _wait(status: int, code: str, text: str) -> Reply:
+    return outcome(status, code, text, ("Retry-After", str(RETRY_AFTER)))
+
+
+def _redirected(where: str) -> Reply:
+    return Reply(302, b"", HTML, (("Location", where),))
+
+
+def _revoked(scene: Scene) -> Reply:
+    scene.revoke(scene.call.bearer)
+    return unauthorized("Le jeton a expiré.")
+
+
+def _skewed(scene: Scene) -> Reply:
+    date = format_datetime(scene.now + SKEW, usegmt=True)
+    return replace(scene.reply, headers=(*scene.reply.headers, ("Date", date)))
+
+
+def _half(scene: Scene) -> Reply:
+    whole = scene.reply.payload
+    return replace(scene.reply, body=whole[: len(whole) // 2])
+
+
+def _unpacks(scene: Scene) -> Reply:
+    return replace(scene.reply, body=_bomb(), headers=(*scene.reply.headers, ("Content-Encoding", "gzip")))
+
+
+@lru_cache(maxsize=1)
+def _bomb() -> bytes:
+    """Members of a megabyte of blanks, one after the other: a gzip file may have many (RFC 1952 section 2.2)."""
+    return gzip.compress(b" " * (1 << 20), mtime=0) * (BOMB >> 20)
+
+
+def _deep(scene: Scene) -> Reply:
+    return replace(scene.reply, body=b'{"resourceType":"Bundle","entry":' + b"[" * DEPTH + b"]" * DEPTH + b"}")
+
+
+def _without_mode(scene: Scene) -> Reply:
+    entries = tuple(replace(entry, mode=None) for entry in scene.page.entries)
+    return replace(scene.reply, body=replace(scene.page, entries=entries))
+
+
+def _internal_host(scene: Scene) -> Reply:
+    parts = urlsplit(scene.page.next_link or "")
+    return scene.linked(urlunsplit(("https", "api-interne.ror.invalid", parts.path, parts.query, "")))
+
+
+def _dead_link(scene: Scene) -> Reply:
+    return scene.linked(f"{scene.origin}{DIFFUSION_PATH}?_getpages={uuid.uuid4()}&_getpagesoffset=200&_count=200")
+
+
+_NO_EXPIRY: Final = {"access_token": "jeton-sans-date", "token_type": "Bearer"}
+
+# ------------------------------------------------------------------ the table
+
+_TABLE: Final = (
+    # ---- any answer of the FHIR service
+    Fault(
+        "http-500",
+        "Status 500 with an OperationOutcome.",
+        "fhir",
+        lambda _: outcome(500, "exception", "Erreur interne du serveur."),
+    ),
+    Fault(
+        "http-500-bad-request-outcome",
+        "Status 500, and an OperationOutcome that says the request itself is wrong.",
+        "fhir",
+        lambda _: outcome(500, "invalid", "La requête est incorrecte."),
+    ),
+    Fault(
+        "http-503-retry-after",
+        "Status 503 with Retry-After: 1.",
+        "fhir",
+        lambda _: _wait(503, "transient", "Service momentanément indisponible."),
+    ),
+    Fault(
+        "http-429",
+        "Status 429 with Retry-After: 1.",
+        "fhir",
+        lambda _: _wait(429, "throttled", "Trop de requêtes."),
+    ),
+    Fault(
+        "403",
+        "Status 403: the account has no right to this.",
+        "fhir",
+        lambda _: outcome(403, "forbidden", "Le compte n'a pas ce droit."),
+    ),
+    Fault(
+        "token-expired-early",
+        "Status 401: the token is no longer good, well before its end.",
+        "fhir",
+        _revoked,
+    ),
+    Fault(
+        "redirect-other-host",
+        "Status 302 to another host.",
+        "fhir",
+        lambda scene: _redirected(_ELSEWHERE + scene.call.path),
+    ),
+    Fault(
+        "redirect-http",
+        "Status 302 to the same host without TLS.",
+        "fhir",
+        lambda scene: _redirected(scene.origin.replace("https:", "http:") + scene.call.path),
+    ),
+    Fault(
+        "html-200",
+        "Status 200 with the HTML page of a gateway.",
+        "fhir",
+        lambda _: _gateway(),
+    ),
+    Fault(
+        "outcome-200",
+        "Status 200 with an OperationOutcome in place of what was asked.",
+        "fhir",
+        lambda _: outcome(200, "processing", "La recherche a échoué."),
+    ),
+    Fault(
+        "truncated-json",
+        "The first half of the JSON, as if it were all.",
+        "fhir",
+        _half,
+    ),
+    Fault(
+        "empty-body",
+        "Status 200 and no body.",
+        "fhir",
+        lambda scene: replace(scene.reply, body=b""),
+    ),
+    Fault(
+        "deep-json",
+        "A Bundle with 200 000 arrays inside each other.",
+        "fhir",
+        _deep,
+    ),
+    Fault(
+        "gzip-bomb",
+        "A small compressed body that unpacks to 256 MiB.",
+        "fhir",
+        _unpacks,
+    ),
+    Fault(
+        "clock-skew",
+        "The Date header is an hour ahead.",
+        "fhir",
+        _skewed,
+    ),
+    Fault(
+        "slow",
+        "The answer comes after 10 seconds, or after the given ones.",
+        "fhir",
+        lambda scene: scene.delivered(wait=SLOW if scene.seconds is None else scene.seconds),
+    ),
+    Fault(
+        "drip",
+        "The body comes byte by byte, 0.05 seconds apart or the given ones.",
+        "fhir",
+        lambda scene: scene.delivered(pause=DRIP if scene.seconds is None else scene.seconds),
+    ),
+    Fault(
+        "cut-body",
+        "The connection ends in the middle of the body.",
+        "fhir",
+        lambda scene: scene.delivered(cut="half"),
+    ),
+    Fault(
+        "close-before-answer",
+        "The connection is closed without an answer.",
+        "fhir",
+        lambda scene: scene.delivered(cut="silence"),
+    ),
+    Fault(
+        "reset",
+        "The connection is reset without an answer.",
+        "fhir",
+        lambda scene: scene.delivered(cut="reset"),
+    ),
+    # ---- pages of search results
+    Fault(
+        "missing-mode",
+        "The entries of a page do not say whether they are matches.",
+        "page",
+        _without_mode,
+    ),
+    Fault(
+        "next-foreign-host",
+        "The next link names an internal host of the service, with the right path.",
+        "next",
+        _internal_host,
+    ),
+    Fault(
+        "next-elsewhere",
+        "The next link leads to another service of another host.",
+        "next",
+        lambda scene: scene.linked(f"{_ELSEWHERE}/pages?suite=2"),
+    ),
+    Fault(
+        "next-loop",
+        "The next link leads back to the page that holds it.",
+        "next",
+        lambda scene: scene.linked(scene.page.self_link),
+    ),
+    Fault(
+        "next-expired",
+        "The next link has already expired when it is given: 410.",
+        "next",
+        _dead_link,
+    ),
+    # ---- the token endpoint
+    Fault(
+        "unknown-dn",
+        "Status 401 with the OAuth error invalid_client: no client has this certificate's DN.",
+        "token",
+        lambda _: unknown_client(),
+    ),
+    Fault(
+        "token-error",
+        "Status 400 with the OAuth error unauthorized_client.",
+        "token",
+        lambda _: oauth_error(400, "unauthorized_client", "Client not enabled to retrieve service account"),
+    ),
+    Fault(
+        "token-html",
+        "Status 200 with the HTML page of a gateway in place of a token.",
+        "token",
+        lambda _: _gateway(),
+    ),
+    Fault(
+        "token-no-expiry",
+        "A token that is no JWT, and no expires_in.",
+        "token",
+        lambda _: json_reply(200, _NO_EXPIRY),
+    ),
+)
+
+FAULTS: Final = {fault.name: fault for fault in _TABLE}
+
+
+def fault_named(name: str) -> Fault:
+    """Find a fault.
+
+    Raises:
+        ConfigurationError: there is none of that name; the hint lists them, the nearest first.
+    """
+    if name in FAULTS:
+        return FAULTS[name]
+    near = difflib.get_close_matches(name, FAULTS, n=3, cutoff=0.4)
+    rest = [other for other in FAULTS if other not in near]
+    raise ConfigurationError(
+        f"the simulator has no fault {printable(name, 60)!r}", hint=f"There are {', '.join([*near, *rest])}."
+    )
+
+
+# ------------------------------------------------------------------ the ones in force
+
+
+@dataclass
+class _Ordered:
+    fault: Fault
+    at: Place
+    left: int | None
+    seconds: float | None
+
+
+class FaultQueue:
+    """The faults that were asked for and have not yet struck as often as asked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._orders: list[_Ordered] = []
+
+    def add(self, name: str, times: int | None, *, at: Place | None, seconds: float | None) -> None:
+        """Ask for a fault.
+
+        Raises:
+            ConfigurationError: an unknown name or place, or a number that is not positive.
+        """
+        fault = fault_named(name)
+        if times is not None and times < 1:
+            raise ConfigurationError("a fault strikes once or more often", hint="Give times=None for every time.")
+        if at not in (None, "token", "fhir"):
+            raise ConfigurationError('a fault strikes at "token" or at "fhir"')
+        if fault.place in ("page", "next") and at is not None:
+            raise ConfigurationError(f"the fault {name} strikes pages of search results and nothing else")
+        with self._lock:
+            self._orders.append(_Ordered(fault, at or fault.place, times, seconds))
+
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self._orders.clear()
+
+    def strike(self, place: Place, scene: Scene) -> Reply:
+        """Let the oldest fault that fits strike, if there is one; give the good reply otherwise."""
+        order = self._due(place, scene.reply)
+        if order is None:
+            return scene.reply
+        return order.fault.effect(replace(scene, seconds=order.seconds))
+
+    def _due(self, place: Place, reply: Reply) -> _Ordered | None:
+        with self._lock:
+            for order in self._orders:
+                if order.fault.strikes(place, reply, at=order.at):
+                    if order.left is not None:
+                        order.left -= 1
+                    self._orders = [other for other in self._orders if other.left != 0]
+                    return order
+        return None

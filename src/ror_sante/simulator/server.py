@@ -1,0 +1,352 @@
+"""A stand-in for the national ROR on loopback: real mutual TLS, tokens, FHIR, and faults on request."""
+
+from __future__ import annotations
+
+import gzip
+import secrets
+import shutil
+import ssl
+import tempfile
+import weakref
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ror_sante.environments import Coding, Environment
+from ror_sante.errors import ConfigurationError
+from ror_sante.simulator.clock import SimulatorClock
+from ror_sante.simulator.config_folder import write_folder
+from ror_sante.simulator.data import Directory
+from ror_sante.simulator.faults import FaultQueue, Scene
+from ror_sante.simulator.fhir import CAPACITY_PATH, DIFFUSION_PATH, FhirService
+from ror_sante.simulator.listener import PATIENCE, Listener
+from ror_sante.simulator.messages import HTML, Call, Peer, Reply
+from ror_sante.simulator.pki import SimulatorPki
+from ror_sante.simulator.private_files import write_private
+from ror_sante.simulator.tokens import TOKEN_PATH, Account, TokenService
+from ror_sante.simulator.variants import Variants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from os import PathLike
+    from types import TracebackType
+    from typing import Literal, Self
+
+    from ror_sante.pki.anchor import TrustAnchor
+    from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.simulator.templates import Issued
+
+__all__ = ["Account", "RequestSeen", "Simulator", "Variants"]
+
+CLIENT_ID: Final = "simulateur-client"
+# Codes and OIDs of the published examples (page "consommation-api").
+PROFILE: Final = Coding("CU22", "1.2.250.1.213.1.6.1.66")
+ROLE: Final = Coding("AUTOMATE", "1.2.250.1.213.1.1.4.6")
+
+_SEEN: Final = 1000  # requests and refused handshakes that are remembered
+_LAST_PORT: Final = 65_533  # the two ports after it are kept for the Annuaire Santé
+_SMALL: Final = 1000  # bytes; less is not worth compressing
+
+
+@dataclass(frozen=True)
+class RequestSeen:
+    """One request that was answered.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path, percent-decoded.
+        query: the query as it was sent.
+        headers: names in lower case; the bearer token is among them.
+        status: what was answered; 0 when a fault left it without an answer.
+        subject_dn: subject of the client certificate, CN first.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str] = field(repr=False)
+    status: int
+    subject_dn: str
+
+    @property
+    def params(self) -> list[tuple[str, str]]:
+        """The parameters of the query, decoded, in order."""
+        return parse_qsl(self.query, keep_blank_values=True)
+
+
+class Simulator:
+    """The services on ``https://localhost``: a context manager, or `start` and `stop`.
+
+    Example::
+
+        with Simulator() as simulator:
+            print(simulator.url)
+
+    Args:
+        pki: who is trusted, and who issues; None makes a new tree.
+        port: 0 takes a free one. The two ports after it are kept for further services.
+        size: how many HealthcareService there are, beside thousands of other records.
+        seed: another seed gives other records.
+        variants: what the documents leave open about the real service.
+        accounts: further OAuth 2 clients, beside `client_id`.
+        server: the server's own certificate; None issues a good one for localhost.
+        crl: revocation lists in PEM that client certificates are checked against; None takes those of a loaded tree.
+        patience: seconds that a client may be silent before its connection is closed.
+
+    Raises:
+        ConfigurationError: a port out of range, a negative size.
+    """
+
+    def __init__(
+        self,
+        pki: SimulatorPki | None = None,
+        *,
+        port: int = 0,
+        size: int = 5000,
+        seed: int = 1,
+        variants: Variants | None = None,
+        accounts: Iterable[Account] = (),
+        server: Issued | None = None,
+        crl: bytes | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        if not 0 <= port <= _LAST_PORT:
+            raise ConfigurationError(f"port {port} is not between 0 and {_LAST_PORT}", hint="0 takes a free one.")
+        self.pki = pki or SimulatorPki.create()
+        self.client_id = CLIENT_ID
+        self.profile = PROFILE
+        self.role = ROLE
+        self.variants = variants or Variants()
+        self.directory = Directory(size, seed)
+        self.clock = SimulatorClock()
+        self._client = self.pki.client()
+        self._identity: ClientIdentity | None = None
+        self._server = server or self.pki.server()
+        self._crl = self.pki.published_crl if crl is None else crl
+        self._folder: Path | None = None
+        self._faults = FaultQueue()
+        self._requests: deque[RequestSeen] = deque(maxlen=_SEEN)
+        self._refused: deque[str] = deque(maxlen=_SEEN)
+        self._received_chain: tuple[str, ...] = ()
+        own = Account(self.client_id, subject_dn=self._client.certificate.subject.rfc4514_string())
+        self._tokens = TokenService(
+            (own, *accounts),
+            now=self.clock.now,
+            issuer=lambda: self.url + TOKEN_PATH.partition("/protocol")[0],
+            life=self.variants.token_life,
+            expires_in=self.variants.expires_in,
+            bound=self.variants.bound_tokens,
+        )
+        self._fhir = FhirService(
+            self.directory, self._tokens, self.variants, now=self.clock.now, origin=lambda: self.url
+        )
+        self._listener = Listener(
+            self._context(),
+            self._answer,
+            now=self.clock.now,
+            port=port,
+            patience=patience,
+            met=self._met,
+            refused=self._refused.append,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Simulator {self.url}>" if self.running else "<Simulator, not running>"
+
+    # -------------------------------------------------------------- life
+
+    def start(self) -> Self:
+        """Listen; the first answer is ready at once.
+
+        Raises:
+            ConfigurationError: it already runs, or the port is taken.
+        """
+        if self.running:
+            raise ConfigurationError("the simulator already runs")
+        self._listener.start()
+        self._root_file()
+        return self
+
+    def stop(self) -> None:
+        """Close the port and every connection; does nothing when it does not run."""
+        if self.running:
+            self._listener.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._listener.is_running()
+
+    def reset(self) -> None:
+        """Forget faults, requests, tokens, searches and the moved clock; certificates and records stay."""
+        self._faults.clear()
+        self._requests.clear()
+        self._refused.clear()
+        self._received_chain = ()
+        self._tokens.reset()
+        self._fhir.reset()
+        self.clock.reset()
+
+    # -------------------------------------------------------------- how to reach it
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port.
+
+        Raises:
+            ConfigurationError: it does not run.
+        """
+        if not self.running:
+            raise ConfigurationError("the simulator does not run", hint="Call start(), or use it in a with statement.")
+        return f"https://localhost:{self._listener.port}"
+
+    @property
+    def environment(self) -> Environment:
+        """The place, as clients take it; its root lies in a temporary file for as long as this object lives."""
+        return Environment(
+            name="simulator",
+            token_url=self.url + TOKEN_PATH,
+            api_url=self.url,
+            diffusion_path=DIFFUSION_PATH,
+            anchors=(str(self._root_file()),),
+        )
+
+    @property
+    def anchor(self) -> TrustAnchor:
+        """The root that its certificate ends at."""
+        return self.pki.anchor
+
+    @property
+    def identity(self) -> ClientIdentity:
+        """A client certificate that it knows."""
+        if self._identity is None:
+            self._identity = self.pki.identity(self._client)
+        return self._identity
+
+    def write_config(self, folder: str | PathLike[str]) -> Path:
+        """Write a folder that points any client here: ``ror-sante.toml``, P12, PEM files, ``simulator.env``.
+
+        Args:
+            folder: where; made when missing, closed to others, files in it replaced.
+
+        Returns:
+            The settings file, for ``--config`` or `ror_sante.settings.load_settings`.
+
+        Raises:
+            ConfigurationError: it does not run, or a file cannot be written.
+        """
+        return write_folder(Path(folder), self, self._client)
+
+    # -------------------------------------------------------------- what a test sets and sees
+
+    def fault(
+        self,
+        name: str,
+        times: int | None = 1,
+        *,
+        at: Literal["token", "fhir"] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Let the next answers fail in a named way; faults strike in the order in which they were asked for.
+
+        Args:
+            name: one of `ror_sante.simulator.faults.FAULTS`.
+            times: how many answers; None for every one until `reset`.
+            at: strike at the token endpoint or at the FHIR service; None is where the fault belongs.
+            seconds: the length of ``slow`` and ``drip``.
+
+        Raises:
+            ConfigurationError: an unknown name, or arguments that make no sense.
+        """
+        self._faults.add(name, times, at=at, seconds=seconds)
+
+    @property
+    def requests(self) -> list[RequestSeen]:
+        """The requests that were answered, oldest first; the last thousand."""
+        return list(self._requests)
+
+    @property
+    def refused(self) -> list[str]:
+        """OpenSSL's reasons for the handshakes that failed, oldest first; the last thousand."""
+        return list(self._refused)
+
+    @property
+    def received_chain(self) -> tuple[str, ...]:
+        """The CNs of the certificates that a client pushed last, its own first."""
+        return self._received_chain
+
+    # -------------------------------------------------------------- answering
+
+    def _met(self, peer: Peer) -> None:
+        self._received_chain = peer.pushed
+
+    def _answer(self, call: Call) -> Reply:
+        at_token = call.path == TOKEN_PATH
+        good = self._tokens.answer(call) if at_token else self._route(call)
+        scene = Scene(good, call, self.clock.now(), self.url, self._tokens.revoke)
+        reply = self._compressed(self._faults.strike("token" if at_token else "fhir", scene), call)
+        answered = reply.delivery.cut in ("", "half")
+        seen = RequestSeen(
+            call.method, call.path, call.query, call.headers, reply.status if answered else 0, call.peer.subject_dn
+        )
+        self._requests.append(seen)
+        return reply
+
+    def _route(self, call: Call) -> Reply:
+        service = "/" + call.path.split("/")[1]
+        if service in (DIFFUSION_PATH, CAPACITY_PATH):
+            return self._fhir.answer(call)
+        page = b"<html><body><h1>404</h1><p>ror-sante-simulator</p></body></html>"
+        return Reply(404, page, HTML)
+
+    def _compressed(self, reply: Reply, call: Call) -> Reply:
+        wanted = self.variants.gzip and "gzip" in call.headers.get("accept-encoding", "")
+        if not wanted or any(name == "Content-Encoding" for name, _ in reply.headers):
+            return reply
+        body = reply.payload
+        if len(body) < _SMALL:
+            return reply
+        headers = (*reply.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+        return replace(reply, body=gzip.compress(body, compresslevel=1, mtime=0), headers=headers)
+
+    # -------------------------------------------------------------- TLS
+
+    def _context(self) -> ssl.SSLContext:
+        """Make the TLS context: a client certificate is required, and ends at our root or nowhere."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # Every connection is a whole handshake: one that takes up an old session shows no chain and checks no CRL.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
+        context.load_verify_locations(cadata=self.pki.root.certificate.public_bytes(Encoding.DER))
+        context.verify_mode = ssl.CERT_REQUIRED
+        passphrase = secrets.token_urlsafe(16)
+        with tempfile.TemporaryDirectory(prefix="ror-sante-") as name:
+            folder = Path(name)
+            write_private(folder / "server.pem", self._server.pem_chain() + self._server.key_pem(passphrase))
+            context.load_cert_chain(folder / "server.pem", password=passphrase)
+            if self._crl is not None:
+                write_private(folder / "crl.pem", self._crl)
+                context.load_verify_locations(cafile=folder / "crl.pem")
+                context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        return context
+
+    def _root_file(self) -> Path:
+        """Give the root as a file, which settings and environments name; gone with this object, or with the process."""
+        if self._folder is None or not self._folder.is_dir():
+            self._folder = Path(tempfile.mkdtemp(prefix="ror-sante-simulator-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            write_private(self._folder / "root.pem", self.pki.root_pem())
+        return self._folder / "root.pem"

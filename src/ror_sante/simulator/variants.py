@@ -1,0 +1,36 @@
+"""What the documents leave open about the real service, as switches of the simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ror_sante.simulator.messages import ExpressionShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variants:
+    """One plausible form of the service; the defaults are what we think likeliest.
+
+    Attributes:
+        next_links: ``getpages`` as HAPI FHIR writes them (``?_getpages=...`` on the service), or an ``opaque`` path.
+        total: of a result above the cap, ``true`` shows how many there are, ``capped`` stops at 10 000.
+        page_life: seconds that a ``next`` link is good for.
+        token_life: seconds that a token is good for.
+        expires_in: the token answer says so, and not the JWT's ``exp`` alone.
+        bound_tokens: a token is good with the certificate that it was asked with, and with no other.
+        link_origin: scheme and host written into ``fullUrl`` and ``next``; None writes the ones that answer.
+        expression: of an OperationOutcome, a ``list`` as FHIR wants, or the ``text`` that was seen.
+        gzip: compress answers for clients that accept it.
+    """
+
+    next_links: Literal["getpages", "opaque"] = "getpages"
+    total: Literal["true", "capped"] = "true"
+    page_life: float = 300.0
+    token_life: float = 300.0
+    expires_in: bool = True
+    bound_tokens: bool = False
+    link_origin: str | None = None
+    expression: ExpressionShape = "list"
+    gzip: bool = False
