@@ -107,7 +107,7 @@ def test_trust_names_the_root_and_its_fingerprint() -> None:
     root = TrustAnchor.igc_sante()
     seen = ours.trust([root], words=["igc-sante"])
     assert seen.outcome is Outcome.OK
-    assert f"(igc-sante, sha256 {root.sha256}), and nothing else" in seen.detail
+    assert seen.detail == f"{root.subject} (igc-sante), and nothing else; sha256 {root.sha256}"
 
 
 def test_trust_in_the_public_web_is_a_warning() -> None:
@@ -237,9 +237,9 @@ def test_a_good_handshake_tells_version_cipher_and_chains() -> None:
         pushed=CHAIN,
     )
     assert reach.tcp(HOST, probe) == ok("host.example:443 answers")
-    assert reach.tls(HOST, probe) == ok("host.example: TLSv1.3 TLS_AES_256_GCM_SHA384", seconds=0.1)
-    assert reach.pushed(HOST, probe) == ok("host.example: CLIENT_WS_RORN ← ACI (seen on the wire)")
-    assert reach.server_chain(HOST, probe) == ok("host.example: host.example ← ACI ends at a pinned root")
+    assert reach.tls(HOST, probe) == ok("TLSv1.3 TLS_AES_256_GCM_SHA384", seconds=0.1)
+    assert reach.pushed(HOST, probe) == ok("CLIENT_WS_RORN ← ACI (seen on the wire)")
+    assert reach.server_chain(HOST, probe) == ok("host.example ← ACI ends at a pinned root")
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_refused_certificate_fails_where_it_was_pushed(step: Any) -> None:
     assert reach.tls(HOST, probe).outcome is Outcome.OK
     seen = reach.pushed(HOST, probe)
     assert (seen.outcome, seen.family, seen.hint) == (Outcome.FAIL, 4, "chain")
-    assert seen.detail == ("host refused us: unknown_ca; host.example: CLIENT_WS_RORN ← ACI (seen on the wire)")
+    assert seen.detail == ("host refused us: unknown_ca; CLIENT_WS_RORN ← ACI (seen on the wire)")
 
 
 def test_an_alert_before_any_request_for_a_certificate_is_the_handshakes() -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -30,7 +30,8 @@ from ror_sante.pki.usage import extended_usages
 if TYPE_CHECKING:
     from cryptography import x509
 
-_UNVERIFIED = "Described, not verified: `ror-sante smoke-test` judges the certificate and tries it."
+_UNFOLDED: Final = 4000
+_UNVERIFIED: Final = "Described, not verified: `ror-sante smoke-test` judges the certificate and tries it."
 
 
 @click.group(cls=VerbGroup)
@@ -121,6 +122,8 @@ def _key(leaf: x509.Certificate) -> str:
 
 def _print(about: dict[str, Any]) -> None:
     made = console()
+    if not made.is_terminal:
+        made.width = _UNFOLDED  # a DN that goes into a file or a mail is one line
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

@@ -19,7 +19,7 @@ _STYLES: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "bo
 _SYMBOLS: Final = {Outcome.OK: "✔", Outcome.WARN: "▲", Outcome.FAIL: "✘", Outcome.SKIPPED: "·"}
 _PLAIN: Final = {Outcome.OK: "ok", Outcome.WARN: "!!", Outcome.FAIL: "XX", Outcome.SKIPPED: "--"}
 _NAME_WIDTH: Final = max(len(name) for name in RUNGS)
-_TIME_WIDTH: Final = len("10.00 s")
+_TIME_WIDTH: Final = len("10.0 s")
 
 
 class Ladder:
@@ -50,7 +50,7 @@ class Ladder:
             Text((_SYMBOLS if self._unicode else _PLAIN)[check.outcome], style=style),
             Text(check.name, style="" if check.outcome is Outcome.OK else style),
             Text(told.plain, style="dim" if check.outcome is Outcome.SKIPPED else ""),
-            Text("" if check.outcome is Outcome.SKIPPED else f"{check.seconds:.2f} s", style="dim"),
+            Text("" if check.outcome is Outcome.SKIPPED else _took(check.seconds), style="dim"),
         )
         self._console.print(Padding(line, (0, 0, 0, 2)))
         if check.hint:
@@ -65,7 +65,7 @@ class Ladder:
             after: the command to try next when all is well.
         """
         self._console.print()
-        took = f"in {report.seconds:.2f} s"
+        took = f"in {_took(report.seconds)}"
         if report.failed:
             first = report.failed[0]
             words = f"Stopped at {first.name} {took} (exit code {report.exit_code})."
@@ -74,11 +74,11 @@ class Ladder:
         elif report.warned:
             named = ", ".join(check.name for check in report.warned)
             words = f"It works {took}, with {_counted(len(report.warned), 'warning')}: {named}."
-            words += " --strict makes that exit code 1." if strict else ""
+            words += " By --strict the exit code is 1." if strict else ""
             step, style = report.warned[0].hint or after, "yellow"
         else:
             held = sum(check.outcome is Outcome.OK for check in report.checks)
-            words, step, style = f"All {held} rungs hold, {took}.", f"{after}", "bold green"
+            words, step, style = f"All {held} rungs hold, {took}.", after, "bold green"
         self._console.print(Text(words, style=style))
         self._console.print(Text.assemble(("Next: ", "bold"), self._safe(step)))
 
@@ -104,6 +104,12 @@ class Ladder:
             return shown
         narrow = shown.plain.replace("←", "<-").encode(self._console.encoding, "backslashreplace")
         return Text(narrow.decode(self._console.encoding), style=style)
+
+
+def _took(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"
 
 
 def _counted(number: int, word: str) -> str:

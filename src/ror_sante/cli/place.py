@@ -129,8 +129,7 @@ def simulator(folder: Path | None) -> Iterator[Simulator]:
         folder: a PKI that ``certs-test/make.py`` wrote; None makes one.
     """
     made = simulator_class()
-    pki = None if folder is None else pki_of(folder)
-    with made(pki, crl=None if pki is None else pki.published_crl) as running:
+    with made(None if folder is None else pki_of(folder)) as running:
         yield running
 
 

@@ -14,6 +14,7 @@ from ror_sante.api.national import NationalRorClient
 from ror_sante.cli import rows
 from ror_sante.cli.console import console, text
 from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.statement import summary
 from ror_sante.cli.verb import Verb, VerbGroup, ending
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _about_place(command: F) -> F:
     epilog=ending(
         _CODES,
         "ror-sante rorn search HealthcareService -p _tag=52 --max 10",
-        "ror-sante rorn search Organization -p name=clinique --format ndjson > organisations.ndjson",
+        "ror-sante rorn search Organization -p name=clinique > organisations.ndjson",
     ),
 )
 @click.argument("resource_type", metavar="TYPE")
@@ -112,7 +113,11 @@ def metadata(*, style: str | None, **place: Any) -> int:
     """Print what the server says it can do."""
     with _client(place) as client:
         found = client.metadata()
-    rows.write([found], style or rows.default_format(), resource_type="CapabilityStatement", single=True)
+    style = style or rows.default_format()
+    if style == "table":
+        summary(found)
+    else:
+        rows.write([found], style, resource_type="CapabilityStatement", single=True)
     return 0
 
 

@@ -11,7 +11,6 @@ from rich import box
 from rich.table import Table
 
 from ror_sante.cli.console import console, text
-from ror_sante.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
 FORMATS: Final = ("table", "ndjson", "json", "csv")
 # What a person reads; who wants all of it writes --max, or another format.
 TABLE_ROWS: Final = 50
+
+_NOT_IN_TABLES: Final = {"identifier", "category", "providedBy"}
+_DATE: Final = len("2026-01-01")
+_LEAST: Final = {"id": 6, "active": 6, "status": 6, "lastUpdated": _DATE + 1}
 
 # A spreadsheet runs what starts with one of these (OWASP, "CSV injection").
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -148,23 +151,24 @@ def _csv_line(cells: list[str]) -> str:
 
 
 def _harmless(cell: str) -> str:
-    """Put an apostrophe before what a spreadsheet would run; show control characters."""
-    cell = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cell) if cell[:1] not in _FORMULA else cell
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    """Show control characters, and put an apostrophe before what a spreadsheet would run."""
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cell)
+    return f"'{shown}" if cell.startswith(_FORMULA) else shown
 
 
 def _table(resources: Iterable[Resource], resource_type: str) -> int:
-    columns = columns_of(resource_type)
-    made = console()
+    """One line a resource: identifying columns whole, names as wide as the terminal allows, the rest in CSV and JSON."""
+    columns = tuple(column for column in columns_of(resource_type) if column[0] not in _NOT_IN_TABLES)
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name, _ in columns:
-        grid.add_column(text(name), overflow="ellipsis", no_wrap=made.width >= 100)
+        grid.add_column(text(name), overflow="ellipsis", no_wrap=True, min_width=_LEAST.get(name))
     count = 0
     for resource in resources:
-        grid.add_row(*(text(value) for value in values(resource, columns)))
+        cells = dict(zip(columns, values(resource, columns), strict=True))
+        grid.add_row(*(text(cell[:_DATE] if name == "lastUpdated" else cell) for (name, _), cell in cells.items()))
         count += 1
     if count:
-        made.print(grid)
+        console().print(grid)
     return count
 
 
@@ -197,6 +201,3 @@ def _at(value: Any, path: list[str]) -> str:
 def _visible(line: str) -> str:
     r"""Write control characters of JSON strings as ``\u....``, so that a terminal shows them."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in line)
-
-
-__all__ = ["FORMATS", "TABLE_ROWS", "columns_of", "default_format", "printable", "values", "write"]

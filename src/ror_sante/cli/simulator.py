@@ -60,8 +60,7 @@ def simulator(
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(_stopped_by_signals())
         folder = out if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ror-sante-")))
-        crl = None if tree is None else tree.published_crl
-        running = stack.enter_context(made(tree, port=port, size=size, seed=seed, crl=crl))
+        running = stack.enter_context(made(tree, port=port, size=size, seed=seed))
         for word in faults:
             name, times = _fault(word)
             running.fault(name, times=times)
@@ -75,11 +74,11 @@ def simulator(
     return 0
 
 
-def _fault(word: str) -> tuple[str, int]:
+def _fault(word: str) -> tuple[str, int | None]:
     """Read ``NAME`` (for ever) or ``NAME:TIMES``."""
     name, colon, times = word.partition(":")
     if not colon:
-        return name, sys.maxsize
+        return name, None
     if not times.isdecimal() or not int(times):
         raise click.BadParameter(f"{word!r} is not NAME or NAME:TIMES", param_hint="--fault")
     return name, int(times)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ from ror_sante.cli.console import console
 from ror_sante.cli.files import private_text
 from ror_sante.cli.ladder import Ladder
 from ror_sante.cli.place import Flags, opened
-from ror_sante.cli.verb import Verb, ending
+from ror_sante.cli.verb import Verb, config_path, ending
 from ror_sante.diagnosis.report import BAD_VERDICT, SmokeReport
 from ror_sante.diagnosis.smoke import SmokeTest
 
@@ -61,12 +62,18 @@ def smoke_test(
     flags = Flags(env=env, p12=p12, passphrase_file=passphrase_file, pki=pki, timeout=timeout)
     with opened(flags) as place:
         test = SmokeTest(place.environment, place.identity, rorn=place.settings.rorn, network=place.settings.network)
-        name = place.environment.name
-        report = _climbed(test, name, style=style, output=output, strict=strict)
+        report = _climbed(test, place.environment.name, _next(env), style=style, output=output, strict=strict)
     return report.exit_code or (BAD_VERDICT if strict and report.warned else 0)
 
 
-def _climbed(test: SmokeTest, name: str, *, style: str, output: Path | None, strict: bool) -> SmokeReport:
+def _next(env: str | None) -> str:
+    """Give the command to try when all is well, at the same place."""
+    file = config_path()
+    words = ["ror-sante", *(["--config", str(file)] if file else []), "rorn", "search", "HealthcareService"]
+    return shlex.join([*words, *(["--env", env] if env else []), "--max", "5"])
+
+
+def _climbed(test: SmokeTest, name: str, after: str, *, style: str, output: Path | None, strict: bool) -> SmokeReport:
     with private_text(output) if output is not None else contextlib.nullcontext(sys.stdout) as stream:
         if style == "json":
             report = test.run()
@@ -74,5 +81,5 @@ def _climbed(test: SmokeTest, name: str, *, style: str, output: Path | None, str
             return report
         ladder = Ladder(console(stream), environment=name)
         report = test.run(ladder.rung)
-        ladder.verdict(report, strict=strict, after=f"ror-sante rorn search HealthcareService --env {name} --max 5")
+        ladder.verdict(report, strict=strict, after=after)
         return report

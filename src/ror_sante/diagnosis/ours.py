@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ror_sante.diagnosis.report import BAD_IDENTITY, Outcome
@@ -56,10 +57,12 @@ def trust(anchors: Sequence[TrustAnchor], *, words: Iterable[str]) -> Seen:
     """Name the roots in force; the public web authorities are a warning."""
     web = WEB_PKI in words
     public = [anchor for anchor in anchors if anchor.name.startswith(WEB_PKI)]
-    told = [f"{anchor.subject} ({anchor.name}, sha256 {anchor.sha256})" for anchor in anchors if anchor not in public]
+    own = [anchor for anchor in anchors if anchor not in public]
+    told = [f"{anchor.subject} ({Path(anchor.name).name})" for anchor in own]
     if web:
         told.append(f"the {len(public)} public web authorities ({WEB_PKI})")
-    detail = f"{', '.join(told)}, and nothing else"
+    marks = ", ".join(f"sha256 {anchor.sha256}" for anchor in own)
+    detail = f"{', '.join(told)}, and nothing else" + (f"; {marks}" if marks else "")
     if web:
         return warn(detail, "The national ROR stands under IGC-Santé: name its root in anchors, if this host does too.")
     return ok(detail)
@@ -67,7 +70,7 @@ def trust(anchors: Sequence[TrustAnchor], *, words: Iterable[str]) -> Seen:
 
 def opened(identity: ClientIdentity, findings: Sequence[Finding]) -> Seen:
     """Say what the file holds."""
-    return _judged(findings, f"{identity.source} opens: {common_name(identity.certificate)} with its private key")
+    return _judged(findings, f"opens: {common_name(identity.certificate)} and its private key, from {identity.source}")
 
 
 def chain(identity: ClientIdentity, findings: Sequence[Finding]) -> Seen:

@@ -33,8 +33,13 @@ class Host:
 
     @property
     def label(self) -> str:
-        """How details name it: the use first where there are two hosts."""
+        """How details name it: by its use where there are two."""
         return f"{self.use} host {self.origin.host}" if self.use else self.origin.host
+
+    @property
+    def lead(self) -> str:
+        """What a detail starts with: the host where there are two, nothing where it is clear."""
+        return f"{self.label}: " if self.use else ""
 
 
 def dns(host: Host, probe: Probe) -> Seen:
@@ -64,18 +69,18 @@ def tls(host: Host, probe: Probe) -> Seen:
     """The handshake runs; a refusal of one side's certificate belongs to the rung of that certificate."""
     if probe.failed == "tls" and probe.error is not None:
         if isinstance(probe.error, ServerNotTrustedError):
-            return skipped(f"{host.label}: we stopped the handshake, see server chain")
+            return skipped(f"{host.lead}we stopped the handshake, see server chain")
         if not _refuses_our_certificate(probe):
             return failed(probe.error)
-        return ok(f"{host.label}: the handshake runs up to our certificate", seconds=probe.tls_seconds)
-    return ok(f"{host.label}: {probe.version} {probe.cipher}", seconds=probe.tls_seconds)
+        return ok(f"{host.lead}the handshake runs up to our certificate", seconds=probe.tls_seconds)
+    return ok(f"{host.lead}{probe.version} {probe.cipher}", seconds=probe.tls_seconds)
 
 
 def pushed(host: Host, probe: Probe) -> Seen:
     """What we showed of our certificate, and whether the server took it."""
     if isinstance(probe.error, ServerNotTrustedError):
-        return skipped(f"{host.label}: nothing was sent to a server that is not trusted")
-    told = f"{host.label}: {_pushed_told(host, probe)}"
+        return skipped(f"{host.lead}nothing was sent to a server that is not trusted")
+    told = f"{host.lead}{_pushed_told(host, probe)}"
     if probe.error is not None:
         seen = failed(probe.error)
         return seen._replace(detail=f"{seen.detail}; {told}")
@@ -88,7 +93,7 @@ def server_chain(host: Host, probe: Probe) -> Seen:
     if isinstance(probe.error, ServerNotTrustedError):
         seen = failed(probe.error)
         return seen._replace(detail=f"{seen.detail}; it sent {shown}") if shown else seen
-    return ok(f"{host.label}: {shown or 'its chain'} ends at a pinned root")
+    return ok(f"{host.lead}{shown or 'its chain'} ends at a pinned root")
 
 
 def _refuses_our_certificate(probe: Probe) -> bool:
