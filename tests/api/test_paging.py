@@ -31,8 +31,8 @@ def ids(pages: Any) -> list[str]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait two seconds at most for what another thread does."""
-    end = time.monotonic() + 2
+    """Wait five seconds at most for what another thread does."""
+    end = time.monotonic() + 5
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.002)

@@ -366,7 +366,7 @@ def test_the_next_page_comes_while_the_caller_works(ror_simulator: Simulator, ro
     """One page ahead and never two; a closed iterator asks for nothing more and leaves no thread."""
     with closing(ror.pages("Location", {"_count": 10})) as walking:
         next(walking)
-        end = time.monotonic() + 2
+        end = time.monotonic() + 5
         while len(ror_simulator.requests) < 3:
             assert time.monotonic() < end
             time.sleep(0.005)
