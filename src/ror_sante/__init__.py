@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from ror_sante.api.fhir.outcome import OperationOutcome
     from ror_sante.api.fhir.resource import Resource
     from ror_sante.api.national import NationalRorClient
-    from ror_sante.diagnosis.report import SmokeReport
-    from ror_sante.diagnosis.rung import Check
+    from ror_sante.diagnosis.report import Check, SmokeReport
     from ror_sante.diagnosis.smoke import SmokeTest
     from ror_sante.environments import ApplicationService, Coding, Environment
     from ror_sante.errors import (
@@ -112,7 +111,7 @@ __all__ = [
 _HOMES = {
     "ApplicationService": "environments",
     "Bundle": "api.fhir.bundle",
-    "Check": "diagnosis.rung",
+    "Check": "diagnosis.report",
     "ClientIdentity": "pki.identity",
     "Coding": "environments",
     "Environment": "environments",
