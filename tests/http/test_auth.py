@@ -22,6 +22,7 @@ from ror_sante.errors import (
 from ror_sante.http.auth import ClientCredentials, StaticToken
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.http.exchange import Exchange, Request
+from ror_sante.http.grant import Grant
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import SessionFactory, Timeouts
 
@@ -546,6 +547,7 @@ def test_no_secret_in_repr_log_message_or_local(server, source, plain, reply, ca
     with caplog.at_level("DEBUG"), pytest.raises(TokenError) as caught:
         tokens.token(remaining=5.0)
 
+    assert repr(Grant(TOKEN, 5.0)) == "Grant(life=5.0)"
     locals_ = [repr(entry.frame.f_locals) for entry in caught.traceback if "/src/ror_sante/" in str(entry.path)]
     told = "\n".join([repr(tokens), repr(caught.value), caught.value.hint, caplog.text, *capsys.readouterr(), *locals_])
     assert len(locals_) >= 3

@@ -304,7 +304,7 @@ def test_a_post_whose_answer_breaks_off_is_not_sent_again(server, plain, in_turn
     assert len(there.seen) == 1
 
 
-def test_a_connection_reset_in_the_body_is_an_answer_that_broke_off(server, plain, reply) -> None:
+def test_silence_in_the_middle_of_a_body_is_a_time_out(server, plain) -> None:
     """A silent server in the middle of a body is a time-out, and not the end of it."""
     there = server(lambda _: [CUT["length"], 0.4])
     with pytest.raises(TimedOutError, match="silent"):
@@ -344,16 +344,31 @@ def test_a_server_that_drips_holds_nobody_beyond_the_deadline(server, plain, pac
 
 def test_a_silent_server_is_left_at_the_deadline_even_in_the_middle_of_a_body(server, plain) -> None:
     """The socket's own patience is cut to what is left."""
-    there = server(lambda _: [CUT["length"], 0.15, b"x", 0.5])
+    there = server(lambda _: [CUT["length"], 0.3, b"x", 0.5])
     begun = time.monotonic()
     with pytest.raises(TimedOutError):
-        plain(read=10.0, retry=RetryPolicy(deadline=0.3), clock=SYSTEM_CLOCK).send(get(there))
+        plain(read=10.0, retry=RetryPolicy(deadline=0.4), clock=SYSTEM_CLOCK).send(get(there))
+
+    assert 0.35 < time.monotonic() - begun < 0.6
+
+
+def test_a_drip_on_a_connection_that_ends_with_its_answer_is_left_too(server, plain) -> None:
+    """With Connection: close the socket is out of reach, and the look at the clock between pieces does it."""
+    there = server(
+        lambda _: (
+            piece.replace(b"200 OK", b"200 OK\r\nConnection: close") if isinstance(piece, bytes) else piece
+            for piece in drip(0.02)
+        )
+    )
+    begun = time.monotonic()
+    with pytest.raises(TimedOutError, match="still arriving"):
+        plain(retry=RetryPolicy(deadline=0.3), clock=SYSTEM_CLOCK).send(get(there))
 
     assert 0.25 < time.monotonic() - begun < 0.6
 
 
-def test_a_connection_that_ends_with_its_answer_keeps_its_own_patience(server, plain) -> None:
-    """With Connection: close the socket is out of reach, and the body comes as always."""
+def test_a_connection_that_ends_with_its_answer_is_read_to_its_end(server, plain) -> None:
+    """Connection: close changes nothing of the body."""
     there = server(lambda _: [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nab", 0.05, b"cd"])
 
     assert plain(read=10.0, retry=RetryPolicy(deadline=5.0), clock=SYSTEM_CLOCK).send(get(there)).body == b"abcd"
