@@ -10,14 +10,16 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from ror_sante import ClientIdentity, NationalRorClient, Simulator
 
 with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
     issued = simulator.pki.client("CLIENT_WS_RORN")
-    key, certificate, intermediate = (Path(folder) / name for name in ("client.key", "client.cer", "ACI.pem"))
+    key, certificate, intermediate = (Path(folder) / name for name in ("client.key", "client.cer", "ACI.cer"))
     key.write_bytes(issued.key_pem("a passphrase"))
-    certificate.write_bytes(issued.pem())
-    intermediate.write_bytes(simulator.pki.intermediate.pem())
+    certificate.write_bytes(issued.certificate.public_bytes(Encoding.PEM))
+    intermediate.write_bytes(simulator.pki.intermediate.certificate.public_bytes(Encoding.DER))
 
     alone = ClientIdentity.from_pem(certificate, key, "a passphrase")
     for finding in alone.verify(simulator.anchor, at=datetime.now(UTC)):

@@ -82,7 +82,7 @@ def test_the_metadata_says_what_the_package_needs(metadata: Message) -> None:
 
 def test_the_readme_is_the_description(metadata: Message, root: Path) -> None:
     """The page that a package index shows is the README."""
-    assert metadata.get_payload() == (root / "README.md").read_text(encoding="utf-8")
+    assert metadata.get_payload(decode=True) == (root / "README.md").read_bytes()
 
 
 def test_the_wheel_installs_the_command_and_the_plugin(wheel: zipfile.ZipFile) -> None:

@@ -91,7 +91,7 @@ def plain(text: str) -> str:
 def evaluate_sh(example: Example) -> str | None:
     """Parse each ``ror-sante`` line of a block as the command would, and go no further."""
     for line in example.parsed.splitlines():
-        words = shlex.split(line.strip(), comments=True)
+        words = shlex.split(re.split(r" [>|] ", line.strip())[0], comments=True)
         if words[:1] == ["ror-sante"]:
             parse(root, words[1:])
     return None

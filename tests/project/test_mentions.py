@@ -38,7 +38,7 @@ ERRORS = [name for name, kind in vars(errors).items() if inspect.isclass(kind) a
 TABLES = [kind for kind in vars(settings).values() if inspect.isclass(kind) and issubclass(kind, settings.Table)]
 
 
-@pytest.mark.parametrize("words", leaves(command))
+@pytest.mark.parametrize("words", list(leaves(command)))
 def test_every_command_is_in_the_tour(words: str, root: Path) -> None:
     """Each command is shown in the page that walks through them."""
     assert f"`{words}`" in (root / "docs/command.md").read_text(encoding="utf-8")

@@ -95,7 +95,7 @@ except RorError as error:
 
 # The simulator, which is imported when it is first named.
 with Simulator(SimulatorPki.create(), size=10) as simulator:
-    simulator.fault("server-error", times=2)
+    simulator.fault("http-500", times=2)
     assert_type(simulator.url, str)
     assert_type(simulator.identity, ClientIdentity)
     assert_type(simulator.anchor, TrustAnchor)
