@@ -85,7 +85,6 @@ class _Reading:
         self._response = response
         self._method = method
         self._limits = limits
-        self._address = masked_url(response.url)
         self._body = io.BytesIO()  # grows in place; a list of pieces costs twice the time of a 2 MB body
         self._received = 0
         self._packed = self._encoding()
@@ -167,6 +166,10 @@ class _Reading:
             raise self._too_large()
         if size > _RATIO_FLOOR and size > self._limits.ratio * self._received:
             raise self._unexpected(f"grew more than {self._limits.ratio:g} times by decompression")
+
+    @property
+    def _address(self) -> str:
+        return masked_url(self._response.url)
 
     def _too_large(self) -> UnexpectedResponseError:
         return self._unexpected(f"is larger than {self._limits.body / 1024 / 1024:.3g} MiB")
