@@ -339,17 +339,17 @@ def test_a_server_that_drips_holds_nobody_beyond_the_deadline(server, plain, pac
     with pytest.raises(TimedOutError, match=r"still arriving|silent"):
         plain(retry=RetryPolicy(deadline=0.3), clock=SYSTEM_CLOCK).send(get(there))
 
-    assert 0.25 < time.monotonic() - begun < 0.6
+    assert 0.25 < time.monotonic() - begun < 1.5
 
 
 def test_a_silent_server_is_left_at_the_deadline_even_in_the_middle_of_a_body(server, plain) -> None:
     """The socket's own patience is cut to what is left."""
-    there = server(lambda _: [CUT["length"], 0.3, b"x", 0.5])
+    there = server(lambda _: [CUT["length"], 0.45, b"x", 3.0])
     begun = time.monotonic()
     with pytest.raises(TimedOutError):
-        plain(read=10.0, retry=RetryPolicy(deadline=0.4), clock=SYSTEM_CLOCK).send(get(there))
+        plain(read=10.0, retry=RetryPolicy(deadline=0.5), clock=SYSTEM_CLOCK).send(get(there))
 
-    assert 0.35 < time.monotonic() - begun < 0.6
+    assert 0.45 < time.monotonic() - begun < 0.9
 
 
 def test_a_drip_on_a_connection_that_ends_with_its_answer_is_left_too(server, plain) -> None:
@@ -364,7 +364,7 @@ def test_a_drip_on_a_connection_that_ends_with_its_answer_is_left_too(server, pl
     with pytest.raises(TimedOutError, match="still arriving"):
         plain(retry=RetryPolicy(deadline=0.3), clock=SYSTEM_CLOCK).send(get(there))
 
-    assert 0.25 < time.monotonic() - begun < 0.6
+    assert 0.25 < time.monotonic() - begun < 1.5
 
 
 def test_a_connection_that_ends_with_its_answer_is_read_to_its_end(server, plain) -> None:
