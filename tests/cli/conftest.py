@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import socket
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,9 +16,11 @@ import pytest
 
 from ror_sante.cli import main
 from ror_sante.simulator.pki import SimulatorPki
+from ror_sante.simulator.server import Simulator
+from ror_sante.tls import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -40,6 +45,12 @@ class Terminal(io.TextIOWrapper):
     @property
     def text(self) -> str:
         return self.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]  # it is the BytesIO above
+
+
+@pytest.fixture
+def terminal() -> type[Terminal]:
+    """A stream that says it is a terminal, and keeps what is written to it."""
+    return Terminal
 
 
 @pytest.fixture
@@ -119,3 +130,50 @@ def files(tmp_path: Path, pki: SimulatorPki) -> Files:
     (tmp_path / "client.pass").chmod(0o600)
     (tmp_path / "root.pem").write_bytes(pki.root_pem())
     return Files(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _loopback_answers_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal comes at once on this machine: listen for it shorter than over the Internet."""
+    monkeypatch.setattr(probe, "_LISTEN", 0.05)
+
+
+@pytest.fixture(scope="session")
+def _running(pki: SimulatorPki) -> Iterator[Simulator]:
+    with Simulator(pki, size=260) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(_running: Simulator) -> Simulator:
+    """The shared simulator, as if it had just started."""
+    _running.reset()
+    return _running
+
+
+@pytest.fixture
+def bench(simulator: Simulator, tmp_path: Path) -> Path:
+    """A settings file that points at the shared simulator."""
+    return simulator.write_config(tmp_path / "bench")
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
+    """Serve each connection with a function, in threads; give the port."""
+    with contextlib.ExitStack() as stack:
+
+        def start(serve: Callable[[socket.socket], None]) -> int:
+            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            threading.Thread(target=_accept, args=(server, serve), daemon=True).start()
+            port: int = server.getsockname()[1]
+            return port
+
+        yield start
+
+
+def _accept(server: socket.socket, serve: Callable[[socket.socket], None]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                serve(connection)

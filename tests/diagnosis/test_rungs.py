@@ -57,6 +57,7 @@ def test_each_family_has_its_exit_code(error: RorError, code: int) -> None:
     """2 settings, 3 identity, 4 transport, 5 answers."""
     assert exit_code_of(error) == code
     assert failed(error).family == code
+    assert "monserviceclient.ror@esante.gouv.fr" in failed(error).hint
 
 
 def _check(name: str, outcome: Outcome, family: int = 0) -> Check:
@@ -270,8 +271,8 @@ def test_a_refused_certificate_fails_where_it_was_pushed(step: Any) -> None:
 
 def test_an_alert_before_any_request_for_a_certificate_is_the_handshakes() -> None:
     """A protocol_version alert has nothing to do with our certificate."""
-    probe = Probe(failed="tls", error=ClientRejectedError("x", alert="protocol_version"), requested=False)
-    assert reach.tls(HOST, probe) == Seen(Outcome.FAIL, "x", "", 4)
+    probe = Probe(failed="tls", error=ClientRejectedError("x", hint="h", alert="protocol_version"), requested=False)
+    assert reach.tls(HOST, probe) == Seen(Outcome.FAIL, "x", "h", 4)
 
 
 def test_a_broken_handshake_fails_the_tls_rung() -> None:

@@ -10,11 +10,18 @@ from typing import Final
 import click
 
 from ror_sante.cli.verb import BROKEN_PIPE, INTERNAL, quiet_stdout
-from ror_sante.diagnosis.report import BAD_SETTINGS, exit_code_of
+from ror_sante.diagnosis.report import BAD_ANSWER, BAD_IDENTITY, BAD_SETTINGS, NO_CONNECTION, exit_code_of
 from ror_sante.errors import IdentityError, RorError, Severity, printable
 
 INTERRUPTED: Final = 130
 _LONG: Final = 4000
+# What to do about an error that brings no hint of its own, by its family.
+_NEXT: Final = {
+    BAD_SETTINGS: "`ror-sante config check` looks at every key and file of the settings.",
+    BAD_IDENTITY: "`ror-sante identity show` tells what is in the file.",
+    NO_CONNECTION: "`ror-sante smoke-test` shows each step of the way.",
+    BAD_ANSWER: "`ror-sante smoke-test` shows each step of the way.",
+}
 
 
 def report(error: BaseException) -> int:
@@ -34,8 +41,9 @@ def report(error: BaseException) -> int:
         quiet_stdout()
         return BROKEN_PIPE
     if isinstance(error, RorError):
-        tell(error.message, error.hint, also=_others(error))
-        return exit_code_of(error)
+        code = exit_code_of(error)
+        tell(error.message, error.hint or _NEXT[code], also=_others(error))
+        return code
     if isinstance(error, click.ClickException):
         tell(error.format_message(), _usage_hint(error))
         return BAD_SETTINGS

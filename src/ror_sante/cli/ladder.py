@@ -80,7 +80,8 @@ class Ladder:
             held = sum(check.outcome is Outcome.OK for check in report.checks)
             words, step, style = f"All {held} rungs hold, {took}.", after, "bold green"
         self._console.print(Text(words, style=style))
-        self._console.print(Text.assemble(("Next: ", "bold"), self._safe(step)))
+        # A command is one line, so that it can be copied; a sentence wraps between its words.
+        self._console.print(Text.assemble(("Next: ", "bold"), self._safe(step)), soft_wrap=step == after)
 
     def _heading(self, check: Check) -> None:
         refused = check.outcome is Outcome.FAIL

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from rich.live import Live
+from rich.spinner import Spinner
 
 from ror_sante.api.national import NationalRorClient
 from ror_sante.cli import rows
@@ -144,12 +146,14 @@ def _progress(style: str) -> Iterator[Callable[[Iterable[Resource]], Iterator[Re
     if not sys.stderr.isatty() or (sys.stdout.isatty() and style != "table"):
         yield iter
         return
-    with console(sys.stderr).status("searching…") as status:
+    spinner = Spinner("dots", text("searching…"))
+    # Live would send stdout through its own console: the rows must go where they belong.
+    with Live(spinner, console=console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False):
 
         def tick(resources: Iterable[Resource]) -> Iterator[Resource]:
             for number, resource in enumerate(resources, start=1):
                 if number % 100 == 0:
-                    status.update(text(f"{number} so far…"))
+                    spinner.update(text=text(f"{number} so far…"))
                 yield resource
 
         yield tick

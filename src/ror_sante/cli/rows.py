@@ -7,7 +7,6 @@ import itertools
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from rich import box
 from rich.table import Table
 
 from ror_sante.cli.console import console, text
@@ -23,7 +22,9 @@ TABLE_ROWS: Final = 50
 
 _NOT_IN_TABLES: Final = {"identifier", "category", "providedBy"}
 _DATE: Final = len("2026-01-01")
-_LEAST: Final = {"id": 6, "active": 6, "status": 6, "lastUpdated": _DATE + 1}
+_WHOLE: Final = {"id", "active", "status", "lastUpdated"}
+_GAP: Final = 2
+_NARROWEST: Final = 4
 
 # A spreadsheet runs what starts with one of these (OWASP, "CSV injection").
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -157,19 +158,36 @@ def _harmless(cell: str) -> str:
 
 
 def _table(resources: Iterable[Resource], resource_type: str) -> int:
-    """One line a resource: identifying columns whole, names as wide as the terminal allows, the rest in CSV and JSON."""
+    """One line a resource: ids and dates whole, texts as wide as the terminal allows; CSV and JSON have it all."""
     columns = tuple(column for column in columns_of(resource_type) if column[0] not in _NOT_IN_TABLES)
-    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name, _ in columns:
-        grid.add_column(text(name), overflow="ellipsis", no_wrap=True, min_width=_LEAST.get(name))
-    count = 0
-    for resource in resources:
-        cells = dict(zip(columns, values(resource, columns), strict=True))
-        grid.add_row(*(text(cell[:_DATE] if name == "lastUpdated" else cell) for (name, _), cell in cells.items()))
-        count += 1
-    if count:
-        console().print(grid)
-    return count
+    lines = [[text(value) for value in values(resource, columns)] for resource in resources]
+    if not lines:
+        return 0
+    for line, (at, (name, _)) in itertools.product(lines, enumerate(columns)):
+        if name == "lastUpdated":
+            line[at].truncate(_DATE)
+    made = console()
+    names = [name for name, _ in columns]
+    natural = [max(len(name), *(line[at].cell_len for line in lines)) for at, name in enumerate(names)]
+    grid = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+    for name, width in zip(names, _fitted(names, natural, made.width), strict=True):
+        grid.add_column(text(name), overflow="ellipsis", no_wrap=True, width=width)
+    for line in lines:
+        grid.add_row(*line)
+    made.print(grid)
+    return len(lines)
+
+
+def _fitted(names: list[str], natural: list[int], width: int) -> list[int]:
+    """Make columns narrower until they fit: always the widest of those that hold texts."""
+    widths = dict(enumerate(natural))
+    texts = [at for at, name in enumerate(names) if name not in _WHOLE]
+    while sum(widths.values()) + _GAP * len(widths) > width:
+        widest = max(texts, key=lambda at: widths[at])
+        if widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+    return list(widths.values())
 
 
 def columns_of(resource_type: str) -> tuple[tuple[str, str], ...]:

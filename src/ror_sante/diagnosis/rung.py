@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ror_sante.diagnosis.report import Outcome, exit_code_of
+from ror_sante.tls.faults import SUPPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ror_sante.errors import RorError
 
-_WORST_LAST = (Outcome.SKIPPED, Outcome.OK, Outcome.WARN, Outcome.FAIL)
+_LAST_RESORT: Final = f"If it goes on, send this report to {SUPPORT}."
+_WORST_LAST: Final = (Outcome.SKIPPED, Outcome.OK, Outcome.WARN, Outcome.FAIL)
 
 
 class Seen(NamedTuple):
@@ -48,8 +50,8 @@ def skipped(detail: str) -> Seen:
 
 
 def failed(error: RorError) -> Seen:
-    """The rung breaks, for the reason that an error of ours gives."""
-    return Seen(Outcome.FAIL, error.message, error.hint, exit_code_of(error))
+    """The rung breaks, for the reason that an error of ours gives; there is always something to do about it."""
+    return Seen(Outcome.FAIL, error.message, error.hint or _LAST_RESORT, exit_code_of(error))
 
 
 def joined(rungs: Iterable[Seen]) -> Seen:

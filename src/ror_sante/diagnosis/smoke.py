@@ -365,7 +365,7 @@ class _Climb:
         software = statement.get("software")
         named = software if isinstance(software, dict) else {}
         told = " ".join(printable(named[key], 40) for key in ("name", "version") if named.get(key))
-        version = printable(statement.get("fhirVersion") or "of an unknown version", 20)
+        version = printable(statement.get("fhirVersion") or "", 20) or "of an unknown version"
         return ok(f"FHIR {version}" + (f", {told}" if told else ""))
 
     def rung_search(self) -> Seen:

@@ -1,0 +1,186 @@
+"""`smoke-test`: the ladder as people and programs get it."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ror_sante.diagnosis.smoke import RUNGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ror_sante.simulator.pki import SimulatorPki
+    from ror_sante.simulator.server import Simulator
+
+
+def test_the_first_command_of_a_newcomer(spawn: Callable[..., Any]) -> None:
+    """`smoke-test --env simulator` needs nothing configured: every rung holds, exit code 0."""
+    done = spawn("smoke-test", "--env", "simulator")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Trust in force: SIMULATEUR AC RACINE ELEMENTAIRE (root.pem), and nothing else")
+    assert re.match(r"All 16 rungs hold, in \d+ ms\.|All 16 rungs hold, in \d\.\d s\.", lines[-2])
+    assert lines[-1] == "Next: ror-sante rorn search HealthcareService --env simulator --max 5"
+
+
+def test_json_has_every_rung_ok(run: Callable[..., Any]) -> None:
+    """`--format json` for programs: the documented object, every rung ok."""
+    done = run("smoke-test", "--env", "simulator", "--service", "rorn", "--format", "json")
+    report = json.loads(done.out)
+    assert (done.code, done.err) == (0, "")
+    assert set(report) == {"service", "environment", "checks", "exit_code"}
+    assert (report["service"], report["environment"], report["exit_code"]) == ("rorn", "simulator", 0)
+    assert [check["name"] for check in report["checks"]] == list(RUNGS)
+    assert {check["outcome"] for check in report["checks"]} == {"ok"}
+    assert all(set(check) == {"name", "outcome", "detail", "hint", "seconds"} for check in report["checks"])
+
+
+def test_a_settings_file_points_it_anywhere(run: Callable[..., Any], bench: Path) -> None:
+    """The same against a configured place; the next step keeps --config."""
+    done = run("--config", bench, "smoke-test")
+    assert done.code == 0
+    assert "National ROR, environment bench" in done.out
+    assert done.out.splitlines()[-1] == f"Next: ror-sante --config {bench} rorn search HealthcareService --max 5"
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_ladder_fits_the_terminal(
+    on_a_terminal: Callable[..., Any], bench: Path, simulator: Simulator, width: int
+) -> None:
+    """On a narrow terminal and on a wide one: coloured, aligned, nothing wider than the screen."""
+    simulator.fault("403", times=None)
+    done = on_a_terminal("smoke-test", "--config", bench, width=width)
+    assert done.code == 5
+    assert "\x1b[32m✔" in done.out
+    assert "\x1b[1;31m✘" in done.out
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", done.out)
+    assert max(len(line) for line in plain.splitlines()) <= width
+    assert "Stopped at metadata" in plain
+
+
+def test_no_color_is_respected(on_a_terminal: Callable[..., Any], bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR takes the colours and leaves the words."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    done = on_a_terminal("smoke-test", "--config", bench)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", done.out)
+    assert "✔ trust" in re.sub(r"\x1b\[[0-9;]*m", "", done.out)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_the_report_can_go_into_a_file(run: Callable[..., Any], bench: Path, tmp_path: Path, style: str) -> None:
+    """--output writes it for its owner alone, whole; stdout stays empty."""
+    path = tmp_path / "report"
+    path.write_text("old")
+    path.chmod(0o644)
+    done = run("smoke-test", "--config", bench, "--format", style, "--output", path)
+    assert (done.code, done.out) == (0, "")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text(encoding="utf-8")
+    assert json.loads(text)["exit_code"] == 0 if style == "json" else text.startswith("Trust in force: ")
+
+
+def test_a_report_that_cannot_be_written_is_two(run: Callable[..., Any], bench: Path, tmp_path: Path) -> None:
+    """A folder that is not there."""
+    done = run("smoke-test", "--config", bench, "--output", tmp_path / "none" / "x")
+    assert (done.code, "No such file or directory" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 0), (["--strict"], 1)])
+def test_a_warning_counts_under_strict(
+    run: Callable[..., Any], bench: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int
+) -> None:
+    """The passphrase of a variable warns: 0, and 1 under --strict."""
+    passphrase = (bench.parent / "client.pass").read_text().strip()
+    bench.write_text(bench.read_text().replace('passphrase_file = "client.pass"\n', ""))
+    monkeypatch.setenv("ROR_SANTE_IDENTITY_PASSPHRASE", passphrase)
+    done = run("smoke-test", "--config", bench, *words)
+    assert done.code == code
+    assert "with 1 warning: p12." in done.out
+    assert passphrase not in done.out + done.err
+
+
+def test_a_failure_is_no_warning_under_strict(run: Callable[..., Any], bench: Path, simulator: Simulator) -> None:
+    """The family of the failure wins over --strict."""
+    simulator.fault("token-error", times=None)
+    assert run("smoke-test", "--config", bench, "--strict").code == 5
+
+
+@pytest.fixture(scope="module")
+def flaws(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What certs-test/make.py writes."""
+    from ror_sante.simulator.certs_test import make_certs
+
+    return make_certs(tmp_path_factory.mktemp("certs") / "OUT")
+
+
+@pytest.mark.parametrize(
+    ("flaw", "code", "name"),
+    [("good", 0, None), ("expired", 3, "dates"), ("revoked", 4, "pushed"), ("truncated", 3, "p12")],
+)
+def test_the_p12_of_certs_test_are_tried_on_the_simulator(
+    run: Callable[..., Any], flaws: Path, flaw: str, code: int, name: str | None
+) -> None:
+    """--pki OUT --p12 FILE: the simulator runs on that PKI, the passphrase beside the P12 opens it."""
+    cases = json.loads((flaws / "manifest.json").read_text())["cases"]
+    case = next(case for case in cases if case["name"] == flaw and case["kind"] == "client")
+    file = flaws / case["folder"] / "client.p12" if "folder" in case else next(flaws.rglob(f"*{flaw}*/client.p12"))
+    done = run("smoke-test", "--env", "simulator", "--pki", flaws, "--p12", file, "--format", "json")
+    report = json.loads(done.out)
+    assert done.code == report["exit_code"] == code
+    failed = [check["name"] for check in report["checks"] if check["outcome"] == "fail"]
+    assert failed[:1] == ([] if name is None else [name])
+
+
+def test_a_passphrase_file_wins_over_the_one_beside(run: Callable[..., Any], flaws: Path, tmp_path: Path) -> None:
+    """What was named is taken; it is the wrong one."""
+    (tmp_path / "pass").write_text("wrong")
+    file = next(path for path in flaws.rglob("client.p12") if path.parent.name.endswith("good"))
+    done = run(
+        "smoke-test", "--env", "simulator", "--pki", flaws, "--p12", file, "--passphrase-file", tmp_path / "pass"
+    )
+    assert (done.code, "Stopped at p12" in done.out) == (3, True)
+
+
+def test_a_p12_without_any_passphrase_is_two(run: Callable[..., Any], pki: SimulatorPki, tmp_path: Path) -> None:
+    """Nobody sits there to be asked, and nothing lies beside it."""
+    (tmp_path / "client.p12").write_bytes(pki.p12(pki.client(), "xyzzy"))
+    done = run("smoke-test", "--env", "simulator", "--p12", tmp_path / "client.p12")
+    assert (done.code, "Stopped at p12" in done.out) == (2, True)
+
+
+def test_pki_is_for_the_simulator(run: Callable[..., Any], bench: Path, tmp_path: Path) -> None:
+    """Elsewhere the anchors are in the settings."""
+    done = run("smoke-test", "--config", bench, "--pki", tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "--pki goes with --env simulator" in done.err
+
+
+def test_timeout_bounds_the_simulator_too(run: Callable[..., Any]) -> None:
+    """--timeout reaches every wait."""
+    assert run("smoke-test", "--env", "simulator", "--timeout", "5").code == 0
+
+
+def test_without_the_extra_the_simulator_is_named(bench: Path) -> None:
+    """The extra is missing: exit code 2, and the line that installs it; nothing else is affected."""
+    program = (
+        "import sys; sys.modules['pytest_httpserver'] = None; sys.modules['werkzeug'] = None\n"
+        "from ror_sante.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+
+    def bare(*words: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program, *map(str, words)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    done = bare("smoke-test", "--env", "simulator")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "pip install 'ror-sante[testing]'" in done.stderr
+    assert bare("smoke-test", "--config", bench, "--format", "json").returncode == 0
