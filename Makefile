@@ -35,7 +35,7 @@ help:
 	@echo "make wheel      wheel and source archive, into dist/"
 	@echo "make sbom       a CycloneDX list of what the package runs on, into sbom.json"
 	@echo "make lock       resolve the locked requirements again"
-	@echo "make reference  write docs/command-reference.md again from the help texts"
+	@echo "make reference  write docs/command-reference.md and the README's sessions again"
 	@echo "make clean      remove everything that was made here"
 
 python:
@@ -106,12 +106,12 @@ types: $(VENV)/dev
 	@$(PY) -m mypy
 
 docs: $(VENV)/dev
-	@$(PY) docs/command_reference.py --check
+	@$(PY) docs/generate.py --check
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	@echo "The site is in site/index.html."
 
 reference: $(VENV)/dev
-	@$(PY) docs/command_reference.py
+	@$(PY) docs/generate.py
 
 interop: $(VENV)/tests
 	@$(PY) -m pytest tests/interop -m interop -p no:cacheprovider $(PYTEST_ARGS)

@@ -47,7 +47,7 @@ def test_every_command_is_in_the_tour(words: str, root: Path) -> None:
 def test_the_command_reference_is_what_the_help_says(root: Path) -> None:
     """docs/command-reference.md was written from the help texts of today."""
     run = subprocess.run(
-        [sys.executable, root / "docs/command_reference.py", "--check"], capture_output=True, text=True, check=False
+        [sys.executable, root / "docs/generate.py", "--check"], capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
 
