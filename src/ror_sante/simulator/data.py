@@ -241,21 +241,22 @@ class Directory:
 
     def _legal(self, number: int) -> Record:
         finess = _FINESS_LEGAL.format(number)
+        name, status = self._pick(words.LEGAL_NAMES, "legal", number)
         return Record(
             "Organization",
             str(FIRST_ID["Organization"] + number),
             number,
             self._updated("legal", number),
             self._city(number * _SITES_A_LEGAL),
-            name=f"{self._pick(words.LEGAL_NAMES, 'legal', number)} n° {number + 1}",
+            name=f"{name} n° {number + 1}",
             kind="EJ",
             identifiers=(
                 (words.ID_NAT_STRUCT, f"1{finess}"),
                 (words.FINESS, finess),
                 (words.SIRENE, _SIREN.format(number)),
             ),
-            codes={"type": ((words.LEGAL_STATUS, "72"),)},
-            displays={"type": "Société à responsabilité limitée (SARL)"},
+            codes={"type": ((words.LEGAL_STATUS, status),)},
+            displays={"type": words.LEGAL_STATUSES[status]},
         )
 
     def _site(self, number: int) -> Record:

@@ -81,6 +81,7 @@ class Listener(HTTPServerBase):
         met: Callable[[Peer], None] = lambda _: None,
         refused: Callable[[str], None] = lambda _: None,
     ) -> None:
+        context.sslsocket_class = _Connection
         super().__init__(LOOPBACK, port, context, threaded=True)
         self.answer = answer
         self.now = now
@@ -139,6 +140,17 @@ class Listener(HTTPServerBase):
         return Response(payload, reply.status, [("Content-Type", reply.media_type), *reply.headers])
 
 
+class _Connection(ssl.SSLSocket):
+    """A TLS socket that can be made even when the client is already gone."""
+
+    def getpeername(self) -> Any:
+        """Give the client's address, or a blank: the parent's constructor asks, and leaks the socket if this raises."""
+        try:
+            return super().getpeername()
+        except OSError:
+            return ("", 0)
+
+
 class _Server(ThreadedWSGIServer):
     """Werkzeug's server, except that each connection shakes hands in a thread of its own."""
 
@@ -148,7 +160,7 @@ class _Server(ThreadedWSGIServer):
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.stopping = threading.Event()
-        self._open: dict[socket.socket, threading.Thread] = {}
+        self._open: dict[ssl.SSLSocket, threading.Thread] = {}
         self._lock = threading.Lock()
         application = Request.application(listener.application)
         super().__init__(listener.host, listener.port, application, _Handler)
@@ -182,14 +194,14 @@ class _Server(ThreadedWSGIServer):
         request.settimeout(self.listener.patience)
         context = self.listener.ssl_context
         assert context is not None  # noqa: S101  for the type checker: every listener has one
-        with contextlib.suppress(OSError):  # a client that left before we came
+        with contextlib.suppress(OSError):  # a client that left in the middle of something
             secure = context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
             with self._registered(secure):
                 if not self.stopping.is_set() and self._shaken(secure):
                     _Handler(secure, client_address, self)
 
     @contextlib.contextmanager
-    def _registered(self, connection: socket.socket) -> Any:
+    def _registered(self, connection: ssl.SSLSocket) -> Any:
         """Know the connection while it is open, so that a stop ends it."""
         with self._lock:
             self._open[connection] = threading.current_thread()
@@ -239,7 +251,10 @@ def _explain(secure: ssl.SSLSocket, *, plain_http: bool) -> None:
                 break
 
 
-def _hang_up(connection: socket.socket) -> None:
+def _hang_up(connection: ssl.SSLSocket) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        connection.settimeout(0)
+        connection.unwrap()  # says close_notify, and does not wait for the other side's
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_WR)
     connection.close()

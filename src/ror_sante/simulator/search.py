@@ -402,9 +402,9 @@ _MOMENT: Final = re.compile(
 def _span(text: str) -> _Span:
     """Give the first second of a FHIR date and the first one after it; without a time zone it is UTC."""
     if re.fullmatch(r"\d{4}(-\d\d)?", text, re.ASCII):
-        year, month = int(text[:4]), int(text[5:] or 0)
-        start = datetime(year, month or 1, 1, tzinfo=UTC)
-        days = calendar.monthrange(year, month)[1] if month else 365 + calendar.isleap(year)
+        year, month = int(text[:4]), int(text[5:] or 1)
+        start = datetime(year, month, 1, tzinfo=UTC)
+        days = calendar.monthrange(year, month)[1] if text[5:] else 365 + calendar.isleap(year)
         return start.timestamp(), (start + timedelta(days=days)).timestamp()
     found = _MOMENT.fullmatch(text)
     if found is None:

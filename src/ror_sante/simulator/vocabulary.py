@@ -41,7 +41,8 @@ ASSIGNMENT: Final = terminology("TRE_R337-AffectationTemporaire")
 
 Code = tuple[str, str]  # code and display
 
-# Codes of 3 digits that start with 9 and of 2 that start with 9 are made up; the others occur in the documentation.
+# Codes that start with 9 are made up; the others occur in the documentation, some of them without their words, which
+# are then ours.
 ACTIVITIES: Final[tuple[Code, ...]] = (
     ("013", "Accueil des urgences adultes"),
     ("183", "Traitement neurochirurgical de la douleur"),
@@ -140,13 +141,19 @@ CITIES: Final = (
 
 # Nobody and nothing bears these names, as far as we know.
 LEGAL_NAMES: Final = (
-    "Centre hospitalier des Trois-Tilleuls",
-    "Groupe hospitalier Valombre-Sérigny",
-    "CHU imaginaire de la Butte-aux-Hêtres",
-    "Association Les Passerelles d'Orvaux",
-    "Fondation Bellecombe-Marsault",
-    "Clinique du Pré-Fleuri SAS",
+    ("Centre hospitalier des Trois-Tilleuls", "13"),
+    ("Groupe hospitalier Valombre-Sérigny", "13"),
+    ("CHU imaginaire de la Butte-aux-Hêtres", "13"),
+    ("Association Les Passerelles d'Orvaux", "60"),
+    ("Fondation Bellecombe-Marsault", "63"),
+    ("Clinique du Pré-Fleuri SARL", "72"),
 )
+LEGAL_STATUSES: Final = {
+    "13": "Établissement public communal d'hospitalisation",
+    "60": "Association loi 1901 non reconnue d'utilité publique",
+    "63": "Fondation",
+    "72": "Société à responsabilité limitée (SARL)",
+}
 SITE_NAMES: Final = (
     "Site de l'Étang-Clair",
     "Pavillon Rosemonde",
