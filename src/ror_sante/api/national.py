@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -12,7 +13,9 @@ from ror_sante.api.fhir.outcome import judge
 from ror_sante.api.fhir.search import encode, pairs
 from ror_sante.api.origins import OriginRule
 from ror_sante.api.paging import PAGE_SIZE, Lookahead, PageWalk, in_turn
+from ror_sante.api.parameters import doubts
 from ror_sante.api.policy import RESOURCE_TYPES, carries_ror_headers, ror_headers
+from ror_sante.api.query import Query
 from ror_sante.environments import WEB_PKI
 from ror_sante.errors import ConfigurationError, printable
 from ror_sante.http.auth import ClientCredentials
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from ror_sante.api.origins import Links
     from ror_sante.environments import Coding, Environment
     from ror_sante.http.clock import Clock
-    from ror_sante.http.exchange import Answer
+    from ror_sante.http.exchange import Answer, Limits, Sink
     from ror_sante.http.session import RorSession
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.settings import NetworkSettings, Settings
@@ -45,6 +48,7 @@ _ACCEPT: Final = {"Accept": "application/json"}  # the pages of ANS ask for JSON
 _ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4, data type "id"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _OURS_ALONE: Final = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})
+_LOG: Final = logging.getLogger(__name__)
 _SETTLE: Final = 2.0  # seconds that close() waits for a page on its way
 
 
@@ -108,6 +112,7 @@ class NationalRorClient:
         self._ror_headers = ror_headers(profile, role)
         self._rule = OriginRule(environment.api_url, urlsplit(environment.fhir_base).path, links)
         self._lookahead = Lookahead()
+        self._doubted: set[str] = set()
         self._closed = False
         retry = retry or RetryPolicy()
         timeout = timeout or Timeouts()
@@ -191,7 +196,7 @@ class NationalRorClient:
 
     def search(
         self,
-        resource_type: str,
+        resource_type: str | Query,
         params: SearchParams = (),
         *,
         max_results: int | None = None,
@@ -204,8 +209,10 @@ class NationalRorClient:
         fields and resources, not an error.
 
         Args:
-            resource_type: one of the five of the directory, ``Task`` or ``Questionnaire``.
-            params: search parameters, encoded here and sent in their order (`ror_sante.api.fhir.search.encode`).
+            resource_type: one of the five of the directory, ``Task`` or ``Questionnaire``; or a whole query
+                (`ror_sante.api.query`), which knows its type.
+            params: search parameters, encoded here and sent in their order (`ror_sante.api.fhir.search.encode`). One
+                that is not documented is logged as a warning, once a client, and sent all the same.
             max_results: stop after this number of matches, with no further page fetched.
             included: also give the resources that ``_include`` and ``_revinclude`` brought, each once, after the
                 matches of their page. Those of the last page come whole, whatever `max_results`.
@@ -229,7 +236,7 @@ class NationalRorClient:
 
     def pages(
         self,
-        resource_type: str,
+        resource_type: str | Query,
         params: SearchParams = (),
         *,
         allow_truncated: bool = False,
@@ -317,6 +324,39 @@ class NationalRorClient:
             standard |= self._ror_headers
         return self._send(Request(method, url, _merged(standard, headers or {}), body, repeatable))
 
+    def follow(self, link: str, *, at: str) -> str:
+        """Turn a link that the service gave into the address to ask, or refuse it.
+
+        Args:
+            link: what the service wrote, absolute or relative.
+            at: the address of the answer that held it, or of the service.
+
+        Raises:
+            UnexpectedResponseError: it leads elsewhere (`ror_sante.api.origins.OriginRule`).
+        """
+        return self._rule.follow(link, at=at)
+
+    def pour(self, url: str, sink: Sink, *, deadline: float, limits: Limits | None = None) -> Answer:
+        """Fetch a file of an export, and hand it to a sink as it comes.
+
+        Token and ``Ror-*`` headers are sent, as the sample of page "export" does, wherever the file lies on the API
+        host.
+
+        Args:
+            url: an address on the API host, as `follow` gives it.
+            sink: takes the body; it is started again when an attempt broke off.
+            deadline: seconds for the whole call.
+            limits: how large the file may be.
+
+        Returns:
+            The answer, with an empty body.
+
+        Raises:
+            RorError: as `search`.
+        """
+        request = Request("GET", self._rule.address(url), _ACCEPT | self._ror_headers)
+        return self._exchange.pour(request, sink, deadline=deadline, limits=limits)
+
     def close(self) -> None:
         """Close every connection; a page on its way is waited for two seconds at most."""
         self._closed = True
@@ -336,10 +376,12 @@ class NationalRorClient:
         return f"<NationalRorClient {self._environment.name} {self._rule.origin}>"
 
     def _walk(
-        self, resource_type: str, params: SearchParams, *, allow_truncated: bool, enough: int | None = None
+        self, asked: str | Query, params: SearchParams, *, allow_truncated: bool, enough: int | None = None
     ) -> PageWalk:
-        _check_type(resource_type)
-        given = pairs(params)
+        resource_type = _type_of(asked, params)
+        given = pairs(asked.params if isinstance(asked, Query) else params)
+        if not isinstance(asked, Query) and not isinstance(params, Query):
+            self._warn(resource_type, given)
         query = encode(given)
         return PageWalk(
             self._fetch_page,
@@ -350,6 +392,13 @@ class NationalRorClient:
             enough=enough,
             page_size=_page_size(given),
         )
+
+    def _warn(self, resource_type: str, given: list[tuple[str, str]]) -> None:
+        """Log what is not documented before the server refuses it; each doubt once."""
+        for doubt in doubts(resource_type, given):
+            if doubt not in self._doubted:
+                self._doubted.add(doubt)
+                _LOG.warning("%s", doubt)
 
     def _fetch_page(self, url: str) -> Answer:
         # A next link may name the service alone (?_getpages=...): it is still the search that takes the headers.
@@ -377,6 +426,18 @@ def _resources(
             if included:
                 yield from page.included
             left = None if left is None else left - len(matches)
+
+
+def _type_of(asked: str | Query, params: SearchParams) -> str:
+    """Give the resource type of a search, told by itself, by its query, or by both alike."""
+    query = asked if isinstance(asked, Query) else params if isinstance(params, Query) else None
+    resource_type = asked.resource_type if isinstance(asked, Query) else asked
+    _check_type(resource_type)
+    if isinstance(asked, Query) and params not in ((), asked):
+        raise ConfigurationError("a query holds its parameters already", hint="Add them to the query: raw(), param().")
+    if query is not None and query.resource_type != resource_type:
+        raise ConfigurationError(f"a {type(query).__name__} cannot search {resource_type}")
+    return resource_type
 
 
 def _check_type(resource_type: str) -> None:

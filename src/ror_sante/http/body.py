@@ -1,11 +1,11 @@
-"""Read the body of an answer whole, within a size, a ratio of compression and a deadline."""
+"""Read the body of an answer, whole or piece by piece, within a size, a ratio of compression and a deadline."""
 
 from __future__ import annotations
 
 import io
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from urllib3.exceptions import HTTPError
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ACCEPT_ENCODING: Final = "gzip"
 
 _PIECE: Final = 64 * 1024
+_UNPACKED: Final = 1024 * 1024  # bytes that one step of decompression gives at most
 _RATIO_FLOOR: Final = 1024 * 1024  # small bodies may repeat themselves as they like
 _GZIP_OR_ZLIB: Final = 15 + 32  # zlib's window bits: the largest window, the header told apart by itself
 _PLAIN: Final = frozenset({"", "identity"})
@@ -49,6 +50,14 @@ class Limits:
     def __post_init__(self) -> None:
         if not (self.body > 0 and self.ratio >= 1):
             raise ConfigurationError("limits of a body: a positive size and a ratio of at least 1")
+
+
+class Writable(Protocol):
+    """Where the pieces of a body go."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take one piece."""
+        ...
 
 
 def read_body(
@@ -75,21 +84,53 @@ def read_body(
         UnreachableError: the connection broke before the end.
         TimedOutError: the deadline passed, or the server fell silent.
     """
-    return _Reading(response, method, limits).whole(until, patience, clock)
+    body = io.BytesIO()  # grows in place; a list of pieces costs twice the time of a 2 MB body
+    _Reading(response, method, limits, body).whole(until, patience, clock)
+    return body.getvalue()
+
+
+def pour_body(
+    response: requests.Response,
+    target: Writable,
+    *,
+    method: str,
+    limits: Limits,
+    until: float,
+    patience: float,
+    clock: Clock,
+) -> None:
+    """Read a body as `read_body` does, but hand its decompressed pieces on as they come.
+
+    Args:
+        response: a streamed answer; the caller closes it.
+        target: takes the pieces, each of a megabyte at most.
+        method: the method of the request, for messages.
+        limits: how large the body may be.
+        until: when to give up, on `clock`'s monotonic scale.
+        patience: seconds that the socket waits for one piece, as it is set now.
+        clock: what tells the time.
+
+    Raises:
+        UnexpectedResponseError: as `read_body`, and likewise the others; some pieces were handed on before.
+        UnreachableError: the connection broke before the end.
+        TimedOutError: the deadline passed, or the server fell silent.
+    """
+    _Reading(response, method, limits, target).whole(until, patience, clock)
 
 
 class _Reading:
     """One body on its way in; a class so that no half-read body shows as a local of a traceback."""
 
-    def __init__(self, response: requests.Response, method: str, limits: Limits) -> None:
+    def __init__(self, response: requests.Response, method: str, limits: Limits, target: Writable) -> None:
         self._response = response
         self._method = method
         self._limits = limits
-        self._body = io.BytesIO()  # grows in place; a list of pieces costs twice the time of a 2 MB body
+        self._target = target
+        self._size = 0
         self._received = 0
         self._packed = self._encoding()
 
-    def whole(self, until: float, patience: float, clock: Clock) -> bytes:
+    def whole(self, until: float, patience: float, clock: Clock) -> None:
         self._check_announced()
         while True:
             left = until - clock.monotonic()
@@ -107,7 +148,6 @@ class _Reading:
             self._take(piece)
         if self._packed is not None and self._received and not self._packed.eof:
             raise self._broken_off()
-        return self._body.getvalue()
 
     def _encoding(self) -> zlib._Decompress | None:
         encoding = self._response.headers.get("Content-Encoding", "").strip().lower()
@@ -152,16 +192,20 @@ class _Reading:
 
     def _unpack(self, packed: bytes) -> None:
         assert self._packed is not None  # noqa: S101  for the type checker: the caller has looked
-        while packed:
+        full = False  # what fills its room may have left more behind, inside zlib
+        while packed or full:
             if self._packed.eof:  # gzip may come in several members
                 self._packed = zlib.decompressobj(_GZIP_OR_ZLIB)
-            room = self._limits.body - self._body.tell() + 1
-            self._keep(self._packed.decompress(packed, room))
+            room = min(_UNPACKED, self._limits.body - self._size + 1)
+            piece = self._packed.decompress(packed, room)
+            self._keep(piece)
+            full = len(piece) == room and not self._packed.eof
             packed = self._packed.unused_data if self._packed.eof else self._packed.unconsumed_tail
 
     def _keep(self, piece: bytes) -> None:
-        self._body.write(piece)
-        size = self._body.tell()
+        self._target.write(piece)
+        self._size += len(piece)
+        size = self._size
         if size > self._limits.body:
             raise self._too_large()
         if size > _RATIO_FLOOR and size > self._limits.ratio * self._received:

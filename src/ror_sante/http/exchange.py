@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import requests
@@ -12,7 +13,7 @@ from requests.structures import CaseInsensitiveDict
 from ror_sante._version import __version__
 from ror_sante.errors import RorError, TimedOutError, masked_url
 from ror_sante.http.answer import Answer, Request
-from ror_sante.http.body import ACCEPT_ENCODING, Limits, read_body
+from ror_sante.http.body import ACCEPT_ENCODING, Limits, pour_body, read_body
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.http.status import front_end_refusal, status_error
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ror_sante.http.retry import RetryBudget, RetryPolicy
     from ror_sante.http.session import Timeouts
 
-__all__ = ["Answer", "Exchange", "Judge", "Limits", "Request", "Sender", "status_error"]
+__all__ = ["Answer", "Exchange", "Judge", "Limits", "Request", "Sender", "Sink", "status_error"]
 
 Judge = Callable[[Answer], RorError | None]
 _UNAUTHORIZED: Final = 401
@@ -41,6 +42,18 @@ class Sender(Protocol):
 
     def exchange_send(self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float]) -> requests.Response:
         """Send one request once and leave the body unread; failures are errors of our tree."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes a body piece by piece, and again from its start when an attempt failed half way."""
+
+    def restart(self) -> None:
+        """Forget what was taken: the body comes from its first byte."""
+        ...
+
+    def write(self, data: bytes, /) -> object:
+        """Take one piece."""
         ...
 
 
@@ -97,6 +110,28 @@ class Exchange:
             call.attempt, repeatable=request.may_repeat, budget=self.session.budget, clock=self.clock, within=within
         )
 
+    def pour(self, request: Request, sink: Sink, *, deadline: float, limits: Limits | None = None) -> Answer:
+        """Send a request and hand the body of a good answer to a sink as it comes, never whole in memory.
+
+        Token, retries, judgement and errors are those of `send`; an attempt that breaks off half way is repeated from
+        the first byte. The body of an answer with another status than 200 to 299 is read as `send` does.
+
+        Args:
+            request: what to send.
+            sink: takes the body; what it raises ends the call.
+            deadline: seconds for the whole call, in place of the policy's: a file may take longer than a page.
+            limits: how large the body may be; None takes the exchange's.
+
+        Returns:
+            The answer, with an empty body.
+
+        Raises:
+            RorError: as `send`.
+        """
+        call = _Call(self, request, self.judge, sink=sink, limits=limits)
+        retry = replace(self.retry, deadline=deadline)
+        return retry.run(call.attempt, repeatable=request.may_repeat, budget=self.session.budget, clock=self.clock)
+
 
 class _Bearer:
     """A token on its way through this module, that no traceback's locals show."""
@@ -110,8 +145,18 @@ class _Bearer:
 class _Call:
     """One call: its attempts share the one renewal of the token."""
 
-    def __init__(self, exchange: Exchange, request: Request, judge: Judge) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        request: Request,
+        judge: Judge,
+        *,
+        sink: Sink | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self._exchange = exchange
+        self._sink = sink
+        self._limits = limits or exchange.limits
         self._clock = exchange.clock
         self._request = request
         self._judge = judge
@@ -162,14 +207,7 @@ class _Call:
         timeout = (min(limits.connect, left), min(limits.read, left))
         response = self._exchange.session.exchange_send(prepared, timeout=timeout)
         try:
-            body = read_body(
-                response,
-                method=self._request.method,
-                limits=self._exchange.limits,
-                until=end,
-                patience=timeout[1],
-                clock=self._clock,
-            )
+            body = self._body(response, end, timeout[1])
         finally:
             response.close()
         return Answer(
@@ -181,6 +219,15 @@ class _Call:
             seconds=self._clock.monotonic() - start,
             received=self._clock.now(),
         )
+
+    def _body(self, response: requests.Response, end: float, patience: float) -> bytes:
+        """Read the body; that of a good answer goes to the sink, if there is one."""
+        method, limits, clock = self._request.method, self._exchange.limits, self._clock
+        if self._sink is None or not 200 <= response.status_code < 300:
+            return read_body(response, method=method, limits=limits, until=end, patience=patience, clock=clock)
+        self._sink.restart()
+        pour_body(response, self._sink, method=method, limits=self._limits, until=end, patience=patience, clock=clock)
+        return b""
 
     def _left(self, end: float) -> float:
         left = end - self._clock.monotonic()
