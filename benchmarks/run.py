@@ -43,10 +43,11 @@ class Plan:
     rounds: int
     seconds: float
     starts: int
+    cases: tuple[tuple[str, int], ...]  # body and workers
 
 
-FULL = Plan(rounds=5, seconds=0.5, starts=11)
-QUICK = Plan(rounds=1, seconds=0.1, starts=2)
+FULL = Plan(rounds=5, seconds=0.5, starts=11, cases=tuple((size, workers) for size in SIZES for workers in WORKERS))
+QUICK = Plan(rounds=1, seconds=0.1, starts=2, cases=(FULL.cases[0], FULL.cases[-1]))
 
 # By (body, workers), then by client: one measurement a round.
 Results = dict[tuple[str, int], dict[str, list[Measured]]]
@@ -96,7 +97,7 @@ def _load() -> str:
 def _measure(server: Server, plan: Plan) -> Results:
     """Run every client once a round, in an order that changes, so that no neighbour is always the same."""
     chance = random.Random(plan.rounds)
-    results: Results = {(size, workers): defaultdict(list) for size in SIZES for workers in WORKERS}
+    results: Results = {case: defaultdict(list) for case in plan.cases}
     for turn in range(plan.rounds):
         for (size, workers), found in results.items():
             order = list(CLIENTS)
