@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -19,7 +20,15 @@ from ror_sante._version import __version__
 from ror_sante.cli import config as config_module
 from ror_sante.cli import failures, main
 from ror_sante.cli.root import COMMANDS, root
-from ror_sante.errors import Finding, UsageError
+from ror_sante.errors import (
+    ApiError,
+    ConfigurationError,
+    Finding,
+    Pkcs12Error,
+    RorError,
+    UnreachableError,
+    UsageError,
+)
 from ror_sante.settings import load_settings
 
 if TYPE_CHECKING:
@@ -231,6 +240,7 @@ def test_every_finding_of_a_certificate_is_told(capsys: pytest.CaptureFixture[st
         (OSError("odd"), 2, "error: odd"),
         (ImportError("No module named 'x'"), 2, "error: this installation is incomplete: No module named 'x'"),
         (click.ClickException("odd"), 2, "error: odd\n hint: See ror-sante --help."),
+        (BrokenPipeError(), 141, ""),
         (KeyboardInterrupt(), 130, ""),
         (click.Abort(), 130, ""),
         (SystemExit("text"), 70, ""),
@@ -239,7 +249,10 @@ def test_every_finding_of_a_certificate_is_told(capsys: pytest.CaptureFixture[st
     ],
 )
 def test_every_end_has_its_code(
-    error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    code: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Files are 2, Ctrl-C 130, SIGTERM 143, faults 70."""
     assert failures.report(error) == code
@@ -257,6 +270,39 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         os.close(writer)
     assert done.stderr == b""
     assert (tmp_path / "code").read_text() == "141\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [(ConfigurationError, 2), (Pkcs12Error, 3), (UnreachableError, 4), (ApiError, 5)]
+)
+def test_an_error_without_a_hint_gets_the_one_of_its_family(
+    kind: type[RorError], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is always a next step."""
+    assert failures.report(kind("odd")) == code
+    assert " hint: `ror-sante " in capsys.readouterr().err
+
+
+def test_an_error_may_be_told_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a hint there is no empty line for it."""
+    failures.tell("odd")
+    assert capsys.readouterr().err == "error: odd\n"
+
+
+def test_a_narrow_encoding_shows_what_it_lacks(spawn: Callable[..., Any], files: Any) -> None:
+    """On a terminal without Unicode nothing fails: what it cannot show is escaped."""
+    path = files.write('[rorn]\nclient_id = "é✔"')
+    done = spawn("config", "show", "--config", path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert 'rorn.client_id = "\\xe9\\u2714"' in done.stdout
+
+
+def test_main_writes_to_any_text_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that embeds the command may give a StringIO for stdout."""
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["--version"]) == 0
+    assert out.getvalue() == f"ror-sante {__version__}\n"
 
 
 def test_main_works_in_a_thread() -> None:

@@ -109,6 +109,14 @@ def test_a_table_fits_the_terminal(written: Callable[..., str], monkeypatch: pyt
     assert max(len(line) for line in out.splitlines()) <= width
 
 
+def test_a_terminal_of_twenty_columns_gets_what_fits(
+    written: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns have a least width; below it, lines are longer than the screen, and nothing fails."""
+    monkeypatch.setenv("COLUMNS", "20")
+    assert len(written([resource()], "table").splitlines()) == 2
+
+
 def test_an_empty_table_prints_nothing(written: Callable[..., str]) -> None:
     """No heading without rows."""
     assert written([], "table") == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ror_sante.cli import main
+from ror_sante.cli import simulator as simulator_verb
+from ror_sante.simulator.server import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +81,19 @@ def test_out_port_and_faults(foreground: Callable[..., Any], run: Callable[..., 
         assert "Stopped at metadata" in run("--config", config, "smoke-test").out
 
 
+def test_faults_are_in_force_before_it_says_that_it_is_ready(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NAME strikes for ever, NAME:TIMES so often; here it is told to stop at once, and needs no ready file."""
+    orders: list[tuple[str, int | None]] = []
+    done = threading.Event()
+    done.set()
+    monkeypatch.setattr(simulator_verb, "_stopped_by_signals", lambda: contextlib.nullcontext(done))
+    monkeypatch.setattr(Simulator, "fault", lambda self, name, times: orders.append((name, times)))
+    assert run("simulator", "--size", "5", "--fault", "403", "--fault", "slow:2").code == 0
+    assert orders == [("403", None), ("slow", 2)]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -110,21 +126,22 @@ def test_it_runs_on_the_pki_of_certs_test_in_a_thread(
     """--pki loads a saved tree. Outside the main thread no signal is caught: whoever embeds it stops it."""
     pki.save(tmp_path / "OUT")
     events: list[threading.Event] = []
-    made = threading.Event
+    stopped_by_signals = simulator_verb._stopped_by_signals
 
-    def remembered() -> threading.Event:
-        events.append(made())
-        return events[-1]
+    @contextlib.contextmanager
+    def remembered() -> Iterator[threading.Event]:
+        with stopped_by_signals() as event:
+            events.append(event)
+            yield event
 
     codes: list[int] = []
     words = ["simulator", "--size", "5", "--pki", str(tmp_path / "OUT"), "--ready-file", str(tmp_path / "ready")]
-    monkeypatch.setattr("ror_sante.cli.simulator.threading.Event", remembered)
+    monkeypatch.setattr(simulator_verb, "_stopped_by_signals", remembered)
     thread = threading.Thread(target=lambda: codes.append(main(words)), daemon=True)
     thread.start()
     end = time.monotonic() + 10
-    while not (tmp_path / "ready").exists() and time.monotonic() < end:
+    while not (tmp_path / "ready").exists() and thread.is_alive() and time.monotonic() < end:
         time.sleep(0.05)
-    for event in events:
-        event.set()
+    events[0].set()
     thread.join(10)
     assert codes == [0]

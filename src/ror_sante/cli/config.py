@@ -93,7 +93,9 @@ def show(*, style: str) -> int:
         sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
         return 0
     made = console()
-    made.print(text(f"# {settings.source or 'no settings file; ror-sante config init makes one'}", "dim"))
+    made.print(
+        text(f"# {settings.source or 'no settings file; ror-sante config init makes one'}", "dim"), soft_wrap=True
+    )
     for key, value in _flat({name: value for name, value in plain.items() if name != "source"}):
         made.print(text(f"{key} = {json.dumps(value, ensure_ascii=False)}"), soft_wrap=True)
     return 0

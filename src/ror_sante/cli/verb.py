@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -134,9 +135,11 @@ class VerbGroup(click.Group):
 
 def quiet_stdout() -> None:
     """Let the interpreter's last flush go nowhere: the reader of our output has gone."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-    sys.stdout = Path("/dev/null").open("w", encoding="utf-8")  # noqa: SIM115  stays open until the process ends
+    with contextlib.suppress(OSError, ValueError):  # a stream that is no file has nothing left to flush
+        number = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 # ------------------------------------------------------------------ the log
