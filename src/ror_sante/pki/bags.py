@@ -8,6 +8,8 @@ from typing import Annotated, Final, TypeVar
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
+from ror_sante.pki.listening import READER_ERRORS
+
 # RFC 7292 sections 4 and 4.2; RFC 5652 section 4.
 _DATA: Final = "1.2.840.113549.1.7.1"
 _KEY_BAG: Final = "1.2.840.113549.1.12.10.1.1"
@@ -94,7 +96,7 @@ def outline(data: bytes) -> Outline | None:
     for form in (data, data.rstrip(b"\r\n")):
         try:
             return _outline(asn1.decode_der(_Pfx, form))
-        except (ValueError, TypeError):
+        except READER_ERRORS:
             continue
     return None
 

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ror_sante.errors import ConfigurationError, printable
-from ror_sante.pki.hidden import Hidden
-
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview
-"""A path, or the content itself as bytes."""
+from ror_sante.pki.hidden import Hidden, Source, conceal
 
 # A P12 of the IGC-Santé platform weighs 6 to 7 KiB; a bundle of every CA of the country stays under 1 MiB.
 SIZE_LIMIT: Final = 1024 * 1024
@@ -26,13 +23,14 @@ def read_source(source: Source, *, what: str) -> Hidden:
     Raises:
         ConfigurationError: the file is missing, a folder, unreadable, or over 1 MiB.
     """
-    data = _read(source, what=what) if isinstance(source, (str, os.PathLike)) else source
+    source = conceal(source)
+    data = source if isinstance(source, Hidden) else Hidden(_read(source, what=what))
     if len(data) > SIZE_LIMIT:
         raise ConfigurationError(
             f"{what} is over {SIZE_LIMIT // 1024} KiB: {label(source)}",
             hint="A P12 or a certificate weighs a few kilobytes: check that this is the right file.",
         )
-    return Hidden(data)
+    return data
 
 
 def _read(path: str | os.PathLike[str], *, what: str) -> bytes:
@@ -60,6 +58,4 @@ def _read(path: str | os.PathLike[str], *, what: str) -> bytes:
 
 def label(source: Source) -> str:
     """Name a source in a message: its path, or that it came as bytes."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return "bytes in memory"
-    return printable(os.fspath(source))
+    return printable(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "bytes in memory"

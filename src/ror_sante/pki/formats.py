@@ -8,10 +8,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs7
 
-from ror_sante.pki.listening import heard
+from ror_sante.pki.listening import READER_ERRORS, heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +88,7 @@ def _recognise_der(data: bytes) -> tuple[str, str]:
     for reader, what, hint in readers:
         try:
             heard(reader, data)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except READER_ERRORS:
             continue
         return what, hint
     return "", ""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from ror_sante.errors import ConfigurationError
 from ror_sante.settings import Secret
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview
+"""A path, or the content itself as bytes."""
 
 Passphrase = str | bytes | bytearray | memoryview
 
@@ -17,6 +22,11 @@ class Hidden(bytes):
         return f"<{len(self)} bytes>"
 
     __str__ = __repr__
+
+
+def conceal(source: Source) -> str | os.PathLike[str] | Hidden:
+    """Wrap a file's content that was given as bytes: a key in clear may be in it. A path is given back."""
+    return source if isinstance(source, (str, os.PathLike)) else Hidden(source)
 
 
 def hide(passphrase: Passphrase | None) -> Secret | Hidden | None:

@@ -13,8 +13,8 @@ from ror_sante.errors import ConfigurationError, Finding, Severity
 from ror_sante.pki.anchor import TrustAnchor
 from ror_sante.pki.chain import Chain, build_chain
 from ror_sante.pki.expiry import Validity, aware
-from ror_sante.pki.files import Source, label, read_source
-from ror_sante.pki.hidden import hide
+from ror_sante.pki.files import label, read_source
+from ror_sante.pki.hidden import conceal, hide
 from ror_sante.pki.judgement import check_chain, check_dates, check_tree
 from ror_sante.pki.names import common_name, describe_name
 from ror_sante.pki.passphrase import PassphraseNeededError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ror_sante.environments import ApplicationService
-    from ror_sante.pki.hidden import Passphrase
+    from ror_sante.pki.hidden import Passphrase, Source
     from ror_sante.settings import IdentitySettings
 
 __all__ = ["ClientIdentity", "gravest"]
@@ -74,7 +74,7 @@ class ClientIdentity:
             ConfigurationError: the file is missing or unreadable, or no passphrase was given and one is needed.
             Pkcs12Error: the passphrase is wrong, or the file does not hold exactly one usable identity.
         """
-        passphrase = hide(passphrase)
+        passphrase, source = hide(passphrase), conceal(source)
         data = read_source(source, what="the P12")
         return cls(read_pkcs12(data, passphrase), source=label(source))
 
@@ -99,12 +99,13 @@ class ClientIdentity:
             ConfigurationError: a file is missing or unreadable, or the key is encrypted and no passphrase was given.
             Pkcs12Error: a content is not usable, or the key is not the certificate's.
         """
-        passphrase = hide(passphrase)
-        data = read_source(certificate, what="the certificate")
-        key_source = certificate if key is None else key
-        key_data = data if key is None else read_source(key, what="the private key")
-        store = read_pem(data, key_data, passphrase, certificate_name=label(certificate), key_name=label(key_source))
-        return cls(store, source=label(certificate)).with_intermediates(*intermediates)
+        passphrase, certificate = hide(passphrase), conceal(certificate)
+        data, name = read_source(certificate, what="the certificate"), label(certificate)
+        key = None if key is None else conceal(key)
+        # Read once when both are in one file: it may be a pipe.
+        key_data, key_name = (data, name) if key is None else (read_source(key, what="the private key"), label(key))
+        store = read_pem(data, key_data, passphrase, certificate_name=name, key_name=key_name)
+        return cls(store, source=name).with_intermediates(*intermediates)
 
     @classmethod
     def from_settings(cls, settings: IdentitySettings, *, ask: Callable[[], str] | None = None) -> Self:

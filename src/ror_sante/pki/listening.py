@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import threading
 import warnings
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# What the library raises for bytes that it cannot read. The last three are no ValueError: they were met by changing
+# bytes at random, or found in its documentation.
+READER_ERRORS: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 # Filters of warnings belong to the whole process: two readers at once would put back each other's.
 _LOCK = threading.Lock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from ror_sante.errors import ConfigurationError
+from ror_sante.errors import ConfigurationError, printable
 from ror_sante.pki.hidden import Hidden
 from ror_sante.settings import Secret
 
@@ -56,11 +56,16 @@ def _encoded(text: str) -> Hidden | None:
         return None
 
 
-def doubt(passphrase: Secret | Hidden | None) -> str:
-    """Say what looks accidental in a passphrase that did not work, without quoting it; empty when nothing does."""
+def doubt(passphrase: Secret | Hidden | None, cause: Exception | None) -> str:
+    """Say what looks accidental in a passphrase that did not work, without quoting it, and why else it may be.
+
+    Args:
+        passphrase: what was given.
+        cause: the library's error; shown when it speaks of something else than a password.
+    """
     text = _text(passphrase) if passphrase is not None else None
-    if text is None:
-        return ""
+    said = "" if cause is None or "password" in str(cause) else f" The library says: {printable(cause)}"
     if text == "":
-        return " The passphrase given is empty."
-    return " The passphrase given starts or ends with a blank or a line break." if text != text.strip() else ""
+        return " The passphrase given is empty." + said
+    blank = " The passphrase given starts or ends with a blank or a line break."
+    return (blank if text and text != text.strip() else "") + said

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -14,11 +13,11 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
 )
 
-from ror_sante.errors import Pkcs12Error, printable
+from ror_sante.errors import Pkcs12Error
 from ror_sante.pki.bags import outline
 from ror_sante.pki.formats import pem_labels, recognise
 from ror_sante.pki.hidden import Hidden, hide
-from ror_sante.pki.listening import heard
+from ror_sante.pki.listening import READER_ERRORS, heard
 from ror_sante.pki.names import common_name
 from ror_sante.pki.passphrase import PassphraseNeededError, candidates, doubt
 from ror_sante.pki.pkcs12 import ClientKey, KeyStore, unencrypted_key
@@ -49,7 +48,7 @@ def read_certificates(data: bytes, *, name: str) -> tuple[x509.Certificate, ...]
     for reader in _readers(pem_labels(data)):
         try:
             certificates, _ = heard(reader, data)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except READER_ERRORS:
             continue
         sound, damaged = sound_ones(certificates, where=name)
         if sound and not damaged:
@@ -110,11 +109,10 @@ def _read_key(data: Hidden, passphrase: Secret | Hidden | None, *, name: str) ->
     found = sum(label.endswith("PRIVATE KEY") for label in pem_labels(data))
     if found > 1:
         raise Pkcs12Error(f"{name} holds {found} private keys", hint="Keep the one that belongs to the certificate.")
-    forms = candidates(passphrase)
     key = _load_clear(data, name=name)
     notes = () if key is None else (unencrypted_key(name),)
     if key is None:
-        key = _load_encrypted(data, forms, doubts=doubt(passphrase), name=name)
+        key = _load_encrypted(data, passphrase, name=name)
     if not isinstance(key, ClientKey):
         kind = type(key).__name__.removesuffix("PrivateKey")
         raise Pkcs12Error(
@@ -130,16 +128,16 @@ def _load_clear(data: Hidden, *, name: str) -> PrivateKeyTypes | None:
         return _loader(data)(data, None)
     except TypeError:  # "Password was not given but private key is encrypted"
         return None
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except READER_ERRORS as error:
         raise Pkcs12Error(
             f"no private key can be read from {name}: {_reason(data)}",
             hint="Give the key in PEM or DER (.key, .pem); a P12 is opened with from_p12 or the setting p12.",
         ) from error
 
 
-def _load_encrypted(data: Hidden, forms: tuple[Hidden | None, ...], *, doubts: str, name: str) -> PrivateKeyTypes:
+def _load_encrypted(data: Hidden, passphrase: Secret | Hidden | None, *, name: str) -> PrivateKeyTypes:
     cause: Exception | None = None
-    for form in forms:
+    for form in candidates(passphrase):
         if form is None:
             raise PassphraseNeededError(
                 f"the private key in {name} is encrypted and no passphrase was given",
@@ -147,14 +145,11 @@ def _load_encrypted(data: Hidden, forms: tuple[Hidden | None, ...], *, doubts: s
             )
         try:
             return _loader(data)(data, form)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except READER_ERRORS as error:
             cause = error
-    if isinstance(cause, UnsupportedAlgorithm):
-        message = f"the private key in {name} uses an algorithm that cannot be read: {printable(cause)}"
-        raise Pkcs12Error(message, hint="Write it again: openssl pkcs8 -topk8 -in FILE -out client.key.") from cause
     raise Pkcs12Error(
         f"the passphrase of the private key in {name} is wrong, or the file is damaged: the two cannot be told apart."
-        + doubts,
+        + doubt(passphrase, cause),
         hint="Type it again (capitals, keyboard layout); if it is right, copy the file again.",
     ) from cause
 

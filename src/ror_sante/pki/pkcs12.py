@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from ror_sante.errors import Finding, Pkcs12Error, Severity, printable
+from ror_sante.errors import Finding, Pkcs12Error, Severity
 from ror_sante.pki.bags import Outline, outline
 from ror_sante.pki.chain import is_ca
 from ror_sante.pki.files import SIZE_LIMIT
 from ror_sante.pki.formats import recognise
 from ror_sante.pki.hidden import Hidden, hide
-from ror_sante.pki.listening import heard
+from ror_sante.pki.listening import READER_ERRORS, heard
 from ror_sante.pki.names import common_name
 from ror_sante.pki.passphrase import PassphraseNeededError, candidates, doubt
 from ror_sante.pki.soundness import is_sound, sound_ones
@@ -97,7 +96,7 @@ def _load(data: Hidden, passphrase: Secret | Hidden | None) -> tuple[pkcs12.PKCS
     for form in candidates(passphrase):
         try:
             return heard(pkcs12.load_pkcs12, data, form)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except READER_ERRORS as error:
             cause = error
     raise _not_opened(data, passphrase, cause) from cause
 
@@ -110,8 +109,6 @@ def _not_opened(
         return Pkcs12Error(f"this is not a P12: it is {what}", hint=hint)
     if not data.startswith(b"\x30"):
         return Pkcs12Error("this is not a P12, nor any key or certificate file that we know", hint=_EXPORT_AGAIN)
-    if isinstance(cause, UnsupportedAlgorithm):
-        return Pkcs12Error(f"the P12 uses an algorithm that cannot be read: {printable(cause)}", hint=_EXPORT_AGAIN)
     if outline(data) is None and "deserialize" in str(cause):  # a P12 in BER has no outline, and is read
         return Pkcs12Error(
             "the P12 is damaged or cut short", hint="Copy it again, in binary mode, and compare the sizes."
@@ -122,7 +119,7 @@ def _not_opened(
             hint="Give it with passphrase_file, ROR_SANTE_IDENTITY_PASSPHRASE or at the prompt.",
         )
     return Pkcs12Error(
-        "the passphrase is wrong, or the P12 is damaged: the two cannot be told apart." + doubt(passphrase),
+        "the passphrase is wrong, or the P12 is damaged: the two cannot be told apart." + doubt(passphrase, cause),
         hint="Type it again (capitals, keyboard layout); if it is right, copy the P12 again.",
     )
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-
 from ror_sante.errors import Finding, Severity
-from ror_sante.pki.listening import heard
+from ror_sante.pki.listening import READER_ERRORS, heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from cryptography import x509
 
 
 def is_sound(certificate: x509.Certificate) -> bool:
@@ -21,7 +20,7 @@ def is_sound(certificate: x509.Certificate) -> bool:
     """
     try:
         heard(_read_all, certificate)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+    except READER_ERRORS:
         return False
     return True
 

@@ -11,10 +11,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 from cryptography.x509.oid import NameOID
 
 from ror_sante.environments import ApplicationService
-from ror_sante.errors import Finding, Severity
+from ror_sante.errors import Finding, Severity, printable
 from ror_sante.pki.chain import is_ca
 from ror_sante.pki.igc import is_igc
-from ror_sante.pki.names import attributes, common_name
+from ror_sante.pki.names import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,13 +110,16 @@ def _weak(kind: str, least: str) -> Finding:
 
 def check_service(certificate: x509.Certificate, service: ApplicationService) -> Iterator[Finding]:
     """Compare the CN with the one that the order form recommends for a service; another is allowed, and odd."""
-    if service.value in attributes(certificate.subject, NameOID.COMMON_NAME):
+    names = attributes(certificate.subject, NameOID.COMMON_NAME)
+    if service.value in names:
         return
-    name, known = common_name(certificate), {other.value: other.name for other in ApplicationService}
-    what = f"the one of another service ({known[name]})" if name in known else "not the recommended one"
+    others = [other for other in ApplicationService if other.value in names]
+    what = f"the one of another service ({others[0].name})" if others else "not the recommended one"
     yield Finding(
         "other-service",
-        f"the certificate's CN is {name}, {what}; for this service it is {service.value}",
+        # repr: a blank at the end of a CN shows
+        f"the certificate's CN is {printable(repr(names[-1]) if names else 'missing')}, {what}; "
+        f"for this service it is {service.value!r}",
         "It works when the service's owner registered this CN; else order a certificate with the recommended one.",
         Severity.WARNING,
     )
