@@ -234,9 +234,9 @@ def test_a_refusal_of_our_certificate_is_never_repeated(serve, pki, version) -> 
     """One handshake, one refusal."""
     revoked = pki.client()
     server = serve(version=version, crl=pki.crl([revoked]))
-    with SessionFactory(pki.identity(revoked), pki.anchor, retry=QUICK).session(server.url) as session:
-        with pytest.raises(ClientRejectedError):
-            session.get(server.url)
+    factory = SessionFactory(pki.identity(revoked), pki.anchor, retry=QUICK)
+    with factory.session(server.url) as session, pytest.raises(ClientRejectedError):
+        session.get(server.url)
 
     assert len(server.visits) == 1
 

@@ -36,10 +36,7 @@ _SECURITY_LEVEL: Final = 2
 # OpenSSL's SSL_OP_LEGACY_SERVER_CONNECT and SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION, which an OPENSSL_CONF may set;
 # Python 3.11 has no names for them.
 _UNSAFE_OPTIONS: Final = 0x4 | 0x40000
-_OPTIONS: Final = (
-    int(ssl.OP_ALL | ssl.OP_NO_SSLv2 | ssl.OP_NO_SSLv3 | ssl.OP_NO_COMPRESSION | ssl.OP_IGNORE_UNEXPECTED_EOF)
-    & ~_UNSAFE_OPTIONS
-)
+_OPTIONS: Final = int(ssl.OP_ALL | ssl.OP_NO_SSLv2 | ssl.OP_NO_SSLv3 | ssl.OP_NO_COMPRESSION) & ~_UNSAFE_OPTIONS
 
 # STRICT by hand on every Python version; PARTIAL_CHAIN off, else each certificate of the store becomes an anchor
 # (Python 3.13's default context sets it).
@@ -159,14 +156,17 @@ class SealedContext(_ssl._SSLContext):
         server_hostname: str | None = None,
         session: object = None,
     ) -> ssl.SSLSocket:
-        """Shake hands on a connected socket, as a client, with a host name, and with no foreign session."""
+        """Shake hands on a connected socket, as a client, with a host name, and with no foreign session.
+
+        `suppress_ragged_eofs` has no say: an end of file without TLS's close_notify is an error.
+        """
         if server_side or session is not None or not do_handshake_on_connect:
             # A session taken for one host resumes on another without any check of the certificate.
             self._refuse("server_side, session and do_handshake_on_connect are fixed")
         socket_class: Any = self.sslsocket_class
         wrapped: ssl.SSLSocket = socket_class._create(
             sock=sock,
-            suppress_ragged_eofs=suppress_ragged_eofs,
+            suppress_ragged_eofs=False,  # a body that ends without TLS's own goodbye was cut, not finished
             server_hostname=server_hostname,
             context=self,
         )
