@@ -15,6 +15,7 @@ from tests.api.answers import BASE, FakeExchange, answer, entry, numbered, offer
 from ror_sante.api import national
 from ror_sante.api.fhir.outcome import judge
 from ror_sante.api.national import NationalRorClient
+from ror_sante.api.query import HealthcareServiceQuery, LocationQuery
 from ror_sante.environments import Coding, Environment
 from ror_sante.errors import (
     ConfigurationError,
@@ -560,3 +561,48 @@ def test_the_proxy_of_the_environment_counts_when_it_is_named(
     settings = written('client_secret_file = "secret"', '[network]\nproxy = "environment"\n')
     with NationalRorClient.from_settings(settings) as ror:
         assert dict(ror._sessions[0].proxies) == proxies
+
+
+# ------------------------------------------------------------------ queries
+
+
+def test_a_query_is_a_search_by_itself() -> None:
+    """It brings its type and its parameters; with the type beside it, or as parameters, it is the same search."""
+    query = HealthcareServiceQuery().specialty("013").count(5)
+    ror, exchange = asking(lambda url: answer(page([]), url=url))
+    for arguments in ((query,), ("HealthcareService", query), (query, query)):
+        assert list(ror.search(*arguments)) == []
+        assert next(ror.pages(*arguments)).entries == ()
+    assert {request.url for request in exchange.seen} == {f"{BASE}/HealthcareService?specialty=013&_count=5"}
+
+
+def test_a_query_that_contradicts_the_call_is_refused() -> None:
+    """Another type, or further parameters beside the query: nothing is sent."""
+    ror, exchange = asking(lambda url: answer(page([])))
+    with pytest.raises(ConfigurationError, match="LocationQuery cannot search HealthcareService"):
+        ror.search("HealthcareService", LocationQuery())
+    with pytest.raises(ConfigurationError, match="holds its parameters already"):
+        ror.search(LocationQuery(), {"_count": 5})
+    with pytest.raises(ConfigurationError, match="holds its parameters"):
+        ror.search(LocationQuery(), HealthcareServiceQuery())
+    assert not exchange.seen
+
+
+def test_an_undocumented_parameter_is_a_warning_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A plain pair that is not documented is sent all the same, and logged once, without its value."""
+    ror, exchange = asking(lambda url: answer(page([])))
+    for _ in range(3):
+        list(ror.search("HealthcareService", {"speciality": "10001234567", "name": "x"}))
+    assert len(exchange.seen) == 3
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "speciality" in record.getMessage()
+    assert "specialty" in record.getMessage()
+    assert "10001234567" not in caplog.text
+
+
+def test_the_raw_way_out_of_a_query_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    """Who writes raw() knows."""
+    ror, _ = asking(lambda url: answer(page([])))
+    list(ror.search(HealthcareServiceQuery().raw("speciality", "x")))
+    assert not caplog.records
