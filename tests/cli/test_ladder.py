@@ -60,6 +60,12 @@ def test_long_details_wrap_in_their_column(width: int) -> None:
     assert out.count("word59") == 3  # detail, hint, and the next step below
 
 
+def test_a_long_path_folds_and_is_not_cut() -> None:
+    """A word wider than its column goes on in the next line, whole."""
+    out = printed([rung("trust"), rung("p12", detail="/a" * 60)])
+    assert re.sub(r"[^/a]", "", out.partition("p12")[2]).startswith("/a" * 60)
+
+
 def test_a_failed_rung_has_its_hint_below_and_ends_the_ladder() -> None:
     """The hint is indented under the rung; the verdict names rung and exit code, the next step is the hint."""
     out = printed(

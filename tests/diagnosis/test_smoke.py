@@ -355,7 +355,7 @@ def test_the_proxy_may_be_the_environments(
         ("empty-body", None, "metadata", 5),
         ("redirect-other-host", None, "metadata", 5),
         ("403", None, "metadata", 5),
-        ("cut-body", None, "metadata", 5),
+        ("cut-body", None, "metadata", 4),
         ("close-before-answer", None, "metadata", 4),
         ("reset", None, "metadata", 4),
     ],

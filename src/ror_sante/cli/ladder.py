@@ -42,7 +42,7 @@ class Ladder:
         line = Table.grid(padding=(0, 1), expand=True)
         line.add_column(width=2 if not self._unicode else 1, no_wrap=True)
         line.add_column(width=_NAME_WIDTH, no_wrap=True)
-        line.add_column(ratio=1)
+        line.add_column(ratio=1, overflow="fold")
         line.add_column(width=_TIME_WIDTH, justify="right", no_wrap=True)
         style = _STYLES[check.outcome]
         told = self._safe("as told above" if check.name == RUNGS[0] and check.outcome is Outcome.OK else check.detail)
@@ -94,7 +94,7 @@ class Ladder:
         arrow = "→ " if self._unicode else "> "
         line = Table.grid(expand=True)
         line.add_column(width=2)
-        line.add_column(ratio=1)
+        line.add_column(ratio=1, overflow="fold")
         line.add_row(Text(arrow, style="cyan"), self._safe(hint, "cyan"))
         indent = 2 + (1 if self._unicode else 2) + 1 + _NAME_WIDTH + 1
         self._console.print(Padding(line, (0, _TIME_WIDTH + 1, 0, indent)))
