@@ -174,14 +174,14 @@ def test_t06_no_method_widens_a_sealed_context(factory, foreign, change) -> None
 
 
 def test_t04_t07_no_argument_of_a_call_reaches_the_pool(connect, serve, foreign_bundle) -> None:
-    """requests names a pool by its TLS arguments; ours is named by the checked origin alone."""
+    """Requests names a pool by its TLS arguments; ours is named by the checked origin alone."""
     server = serve()
     adapter = connect(server)._pinned
     prepared = requests.Request("GET", server.url).prepare()
     host, tls = adapter.build_connection_pool_key_attributes(prepared, foreign_bundle, (foreign_bundle, foreign_bundle))
 
     assert {"scheme": "https", "host": "localhost", "port": server.port} == host
-    assert {"cert_reqs": "CERT_REQUIRED"} == tls
+    assert tls == {"cert_reqs": "CERT_REQUIRED"}
 
 
 def test_t07_cert_of_a_call_is_refused_and_the_identity_stays(connect, serve, foreign_bundle) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
 
 from ror_sante.errors import ConfigurationError, masked_url
 from ror_sante.tls.faults import translate
@@ -61,8 +64,23 @@ class Origin:
         return f"https://{host}" if self.port == HTTPS_PORT else f"https://{host}:{self.port}"
 
 
+class _BoundedConnection(HTTPSConnection):
+    """A connection on which status line and headers together take no longer than one read may."""
+
+    def getresponse(self) -> Any:
+        """Read the head of the answer."""
+        secure: Any = self.sock
+        secure.until = time.monotonic() + limits((None, self.timeout))[1]
+        try:
+            return super().getresponse()
+        finally:
+            secure.until = None
+
+
 class _BoundedPool(HTTPSConnectionPool):
     """A pool in which no thread waits for a free connection for ever."""
+
+    ConnectionCls = _BoundedConnection
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         """Send, waiting for a free connection no longer than for an answer."""
@@ -206,10 +224,24 @@ def limits(timeout: Any) -> tuple[float, float]:
     """Read requests' forms of a timeout, with a default for whatever is None.
 
     Args:
-        timeout: None, seconds, or (connect seconds, read seconds) with None in either place.
+        timeout: None, seconds, (connect seconds, read seconds) with None in either place, or urllib3's `Timeout`.
+
+    Raises:
+        ConfigurationError: none of these, or no positive number.
     """
-    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    return (
-        _DEFAULT_CONNECT if connect is None else float(connect),
-        _DEFAULT_READ if read is None else float(read),
-    )
+    if isinstance(timeout, Timeout):
+        timeout = (timeout.connect_timeout, timeout.read_timeout)
+    try:
+        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        return _seconds(connect, _DEFAULT_CONNECT), _seconds(read, _DEFAULT_READ)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            "a timeout is a positive number of seconds, or a pair (connect, read)", hint="For instance timeout=(5, 30)."
+        ) from error
+
+
+def _seconds(value: Any, default: float) -> float:
+    seconds = float(value) if isinstance(value, int | float) else default
+    if not 0 < seconds < float("inf"):
+        raise ValueError(value)
+    return seconds

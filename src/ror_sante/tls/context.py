@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _ssl
 import ssl
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -44,7 +45,20 @@ _VERIFY_FLAGS: Final = int(ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_STRIC
 
 
 class CheckedSocket(ssl.SSLSocket):
-    """A TLS socket that checks the pin after each handshake and does not lose a late alert."""
+    """A TLS socket that checks the pin after each handshake, does not lose a late alert, and has a patience.
+
+    Attributes:
+        until: the moment (`time.monotonic`) after which reading ends in a `TimeoutError`, or None. The socket's own
+            time-out begins anew with each byte, so that a server which drips them would hold us for ever.
+    """
+
+    until: float | None = None
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Read, unless the time is over."""
+        if self.until is not None and time.monotonic() > self.until:
+            raise TimeoutError("the head of the answer did not come within the time limit")
+        return super().recv_into(buffer, nbytes, flags)
 
     def do_handshake(self, block: bool = False) -> None:
         """Shake hands, then check before the first byte of a request that the chain ends at a pinned root."""
