@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from ror_sante.errors import ConfigurationError, printable
+from ror_sante.simulator.export import ERRORS, ExportFile, Listed, Manifest, Pending, Started, lost_job
 from ror_sante.simulator.fhir import DIFFUSION_PATH, Page, unauthorized
-from ror_sante.simulator.messages import HTML, Delivery, Reply, json_reply, outcome
+from ror_sante.simulator.messages import HTML, JSON, Delivery, Reply, json_reply, outcome
 from ror_sante.simulator.tokens import oauth_error, unknown_client
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
     from ror_sante.simulator.messages import Call
 
-Place = Literal["token", "fhir", "page", "next"]
+Place = Literal["token", "fhir", "page", "next", "kickoff", "poll", "manifest", "file"]
+
+_STEPS: Final = {"kickoff": (Started,), "poll": (Pending, Manifest), "manifest": (Manifest,), "file": (ExportFile,)}
+_CHOSEN: Final = (None, "token", "fhir", "kickoff", "poll", "file")  # what a caller may say in at=
 
 DEPTH: Final = 200_000  # of the nested arrays: enough to make msgspec raise RecursionError
 BOMB: Final = 256 << 20  # bytes, once unpacked
@@ -83,7 +87,8 @@ class Fault:
         name: what it is called by.
         sentence: what the client meets.
         place: which answers it strikes: of the ``token`` endpoint, of the ``fhir`` service, a ``page`` of search
-            results, a page with a ``next`` link.
+            results, a page with a ``next`` link; of an export the ``kickoff``, a ``poll``, the ``manifest``, a
+            ``file``.
         effect: makes the bad reply of the good one.
     """
 
@@ -100,6 +105,8 @@ class Fault:
             reply: the good reply.
             at: where it was told to strike.
         """
+        if at in _STEPS:
+            return isinstance(reply.body, _STEPS[at])
         page = reply.body if isinstance(reply.body, Page) else None
         if at == "next":
             return page is not None and page.next_link is not None
@@ -156,12 +163,31 @@ def _without_mode(scene: Scene) -> Reply:
 
 
 def _internal_host(scene: Scene) -> Reply:
-    parts = urlsplit(scene.page.next_link or "")
-    return scene.linked(urlunsplit(("https", "api-interne.ror.invalid", parts.path, parts.query, "")))
+    return scene.linked(_inside(scene.page.next_link or ""))
 
 
 def _dead_link(scene: Scene) -> Reply:
     return scene.linked(f"{scene.origin}{DIFFUSION_PATH}?_getpages={uuid.uuid4()}&_getpagesoffset=200&_count=200")
+
+
+def _manifest(scene: Scene) -> Manifest:
+    assert isinstance(scene.reply.body, Manifest)  # noqa: S101  for the type checker: see Fault.strikes
+    return scene.reply.body
+
+
+def _refiled(scene: Scene, change: Callable[[Listed], Listed]) -> Reply:
+    manifest = _manifest(scene)
+    return replace(scene.reply, body=replace(manifest, output=tuple(map(change, manifest.output))))
+
+
+def _errors_of(manifest: Manifest) -> Listed:
+    return Listed(manifest.output[0].url.rpartition("/")[0] + f"/{ERRORS}", 1)
+
+
+def _inside(url: str) -> str:
+    """Give the same address on an internal host of the service."""
+    parts = urlsplit(url)
+    return urlunsplit(("https", "api-interne.ror.invalid", parts.path, parts.query, ""))
 
 
 _NO_EXPIRY: Final = {"access_token": "jeton-sans-date", "token_type": "Bearer"}
@@ -321,6 +347,81 @@ _TABLE: Final = (
         "next",
         _dead_link,
     ),
+    # ---- exports
+    Fault(
+        "export-no-location",
+        "The answer to the kick-off names no address to poll.",
+        "kickoff",
+        lambda scene: replace(scene.reply, headers=()),
+    ),
+    Fault(
+        "export-poll-elsewhere",
+        "The address to poll is on another host.",
+        "kickoff",
+        lambda scene: replace(scene.reply, headers=(("Content-Location", f"{_ELSEWHERE}/suivi?_jobId=1"),)),
+    ),
+    Fault(
+        "export-pending",
+        "The job says once more that it still runs.",
+        "poll",
+        lambda _: Reply(202, Pending(), JSON, (("X-Progress", "En attente"), ("Retry-After", "1"))),
+    ),
+    Fault(
+        "export-failed",
+        "The job ends with status 500 and an OperationOutcome that says it will not work.",
+        "poll",
+        lambda _: outcome(500, "business-rule", "L'extraction a échoué."),
+    ),
+    Fault(
+        "export-lost",
+        "The job is not known any more: 404.",
+        "poll",
+        lambda scene: lost_job(dict(scene.call.params).get("_jobId", "")),
+    ),
+    Fault(
+        "export-foreign-file",
+        "The manifest names a file on another host.",
+        "manifest",
+        lambda scene: _refiled(scene, lambda file: replace(file, url=f"{_ELSEWHERE}/fichiers/1.json")),
+    ),
+    Fault(
+        "export-internal-host",
+        "The manifest names the files by an internal host of the service, with the right paths.",
+        "manifest",
+        lambda scene: _refiled(scene, lambda file: replace(file, url=_inside(file.url))),
+    ),
+    Fault(
+        "export-wrong-count",
+        "The manifest announces one resource more in each file than there is.",
+        "manifest",
+        lambda scene: _refiled(scene, lambda file: replace(file, count=file.count + 1)),
+    ),
+    Fault(
+        "export-unknown-keys",
+        "The manifest holds keys that nobody has described.",
+        "manifest",
+        lambda scene: replace(
+            scene.reply, body=replace(_manifest(scene), extra=(("extension", {"lot": 1}), ("deleted", [])))
+        ),
+    ),
+    Fault(
+        "export-error-file",
+        "The manifest names a file of errors beside the others.",
+        "manifest",
+        lambda scene: replace(scene.reply, body=replace(_manifest(scene), error=(_errors_of(_manifest(scene)),))),
+    ),
+    Fault(
+        "export-empty-manifest",
+        "The manifest names no file.",
+        "manifest",
+        lambda scene: replace(scene.reply, body=replace(_manifest(scene), output=())),
+    ),
+    Fault(
+        "export-file-gone",
+        "A file is not there any more: 410.",
+        "file",
+        lambda _: outcome(410, "expired", "Ce fichier a été supprimé."),
+    ),
     # ---- the token endpoint
     Fault(
         "unknown-dn",
@@ -393,10 +494,11 @@ class FaultQueue:
         fault = fault_named(name)
         if times is not None and times < 1:
             raise ConfigurationError("a fault strikes once or more often", hint="Give times=None for every time.")
-        if at not in (None, "token", "fhir"):
-            raise ConfigurationError('a fault strikes at "token" or at "fhir"')
-        if fault.place in ("page", "next") and at is not None:
-            raise ConfigurationError(f"the fault {name} strikes pages of search results and nothing else")
+        if at not in _CHOSEN:
+            raise ConfigurationError(f"a fault strikes at {', '.join(map(str, _CHOSEN[1:]))}")
+        if fault.place not in ("token", "fhir") and at is not None:
+            what = "pages of search results" if fault.place in ("page", "next") else "one step of an export"
+            raise ConfigurationError(f"the fault {name} strikes {what} and nothing else")
         with self._lock:
             self._orders.append(_Ordered(fault, at or fault.place, times, seconds))
 

@@ -1,4 +1,4 @@
-"""The FHIR service of the simulated ROR: metadata, read, search, and pages that expire."""
+"""The FHIR service of the simulated ROR: metadata, read, search, pages that expire, and the way to ``$export``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ror_sante.simulator.export import OPERATIONS, POLL, ExportService
 from ror_sante.simulator.messages import Reply, outcome
 from ror_sante.simulator.records import TYPES
 from ror_sante.simulator.search import BadSearchError, Search, distance, parameter_names, parse
@@ -135,13 +136,14 @@ class FhirService:
         now: Callable[[], datetime],
         origin: Callable[[], str],
     ) -> None:
-        self._directory = directory
+        self.directory = directory
         self._tokens = tokens
         self._variants = variants
         self._now = now
         self._origin = origin
         self._lock = threading.Lock()
         self._found: OrderedDict[str, _Found] = OrderedDict()
+        self._export = ExportService(variants, now=now, base=lambda: self.base)
 
     @property
     def base(self) -> str:
@@ -149,9 +151,10 @@ class FhirService:
         return (self._variants.link_origin or self._origin()) + DIFFUSION_PATH
 
     def reset(self) -> None:
-        """Let every next link expire."""
+        """Let every next link expire, and lose every export."""
         with self._lock:
             self._found.clear()
+        self._export.reset()
 
     def answer(self, call: Call) -> Reply:
         """Answer a call."""
@@ -161,7 +164,7 @@ class FhirService:
         service, _, path = call.path.removeprefix("/").partition("/")
         if f"/{service}" == CAPACITY_PATH:
             return self._capacity(call)
-        if call.method not in ("GET", "HEAD"):
+        if call.method not in ("GET", "HEAD") and (call.method, path) != ("DELETE", POLL):
             text = f"La méthode {call.method[:20]} n'est pas prise en charge ici."
             return outcome(405, "not-supported", text, ("Allow", "GET, HEAD"))
         return self._diffusion(call, path.strip("/").split("/"))
@@ -184,10 +187,10 @@ class FhirService:
         if segments == ["metadata"]:
             return Reply(body=msgspec.json.encode(self._capability()))
         paged = segments == [""] and any(name == "_getpages" for name, _ in call.params)
-        if not paged and segments[0] not in TYPES:
+        if not paged and segments[0] not in (*TYPES, *OPERATIONS):
             known = ", ".join(TYPES)
             return outcome(404, "not-supported", f"Ressource inconnue « {segments[0][:80]} ». Connues : {known}.")
-        missing = _header_fault(call)
+        missing = None if call.method == "DELETE" else _header_fault(call)
         if missing is not None:
             return missing
         try:
@@ -197,6 +200,8 @@ class FhirService:
 
     def _served(self, call: Call, segments: list[str]) -> Reply:
         match segments:
+            case [operation, *_] if operation in OPERATIONS:
+                return self._export.answer(call, segments, self.directory)
             case [""]:
                 return self._page_by_query(call)
             case [resource_type]:
@@ -212,17 +217,17 @@ class FhirService:
     # -------------------------------------------------------------- read
 
     def _read(self, resource_type: str, resource_id: str) -> Reply:
-        record = self._directory.get(f"{resource_type}/{resource_id}")
+        record = self.directory.get(f"{resource_type}/{resource_id}")
         if record is None:
             text = f"La ressource {resource_type}/{resource_id[:80]} n'existe pas."
             return outcome(404, "not-found", text, expression=resource_type, shape=self._variants.expression)
-        return Reply(body=self._directory.body(record))
+        return Reply(body=self.directory.body(record))
 
     # -------------------------------------------------------------- search
 
     def _search(self, call: Call, resource_type: str) -> Reply:
-        search = parse(self._directory, resource_type, call.params)
-        found = _Found(search, search.matches(self._directory), self._now().timestamp() + self._variants.page_life)
+        search = parse(self.directory, resource_type, call.params)
+        found = _Found(search, search.matches(self.directory), self._now().timestamp() + self._variants.page_life)
         query = f"?{call.query}" if call.query else ""
         size = PAGE_SIZE if search.count is None else min(search.count, PAGE_SIZE)
         return self._page(found, f"{self.base}/{resource_type}{query}", offset=0, size=size, key="")
@@ -240,12 +245,12 @@ class FhirService:
     def _entries(self, search: Search, matches: Sequence[Record]) -> Iterator[Entry]:
         for record in matches:
             yield self._entry(record, "match", search)
-        for record in search.included(self._directory, matches):
+        for record in search.included(self.directory, matches):
             yield self._entry(record, "include", search)
 
     def _entry(self, record: Record, mode: str, search: Search) -> Entry:
         far = distance(record.position, search.near) if record.position and search.near else None
-        return Entry(record.reference, self._directory.body(record), mode, far)
+        return Entry(record.reference, self.directory.body(record), mode, far)
 
     # -------------------------------------------------------------- further pages
 

@@ -121,7 +121,7 @@ class Simulator:
         self.profile = PROFILE
         self.role = ROLE
         self.variants = variants or Variants()
-        self.directory = Directory(size, seed)
+        self._first = Directory(size, seed)
         self.clock = SimulatorClock()
         self._client = self.pki.client()
         self._identity: ClientIdentity | None = None
@@ -141,9 +141,7 @@ class Simulator:
             expires_in=self.variants.expires_in,
             bound=self.variants.bound_tokens,
         )
-        self._fhir = FhirService(
-            self.directory, self._tokens, self.variants, now=self.clock.now, origin=lambda: self.url
-        )
+        self._fhir = FhirService(self._first, self._tokens, self.variants, now=self.clock.now, origin=lambda: self.url)
         self._listener = Listener(
             self._context(),
             self._answer,
@@ -190,7 +188,8 @@ class Simulator:
         return self._listener.is_running()
 
     def reset(self) -> None:
-        """Forget faults, requests, tokens, searches and the moved clock; certificates and records stay."""
+        """Forget faults, requests, tokens, searches, exports, the moved clock and new data; certificates stay."""
+        self._fhir.directory = self._first
         self._faults.clear()
         self._requests.clear()
         self._refused.clear()
@@ -256,7 +255,7 @@ class Simulator:
         name: str,
         times: int | None = 1,
         *,
-        at: Literal["token", "fhir"] | None = None,
+        at: Literal["token", "fhir", "kickoff", "poll", "file"] | None = None,
         seconds: float | None = None,
     ) -> None:
         """Let the next answers fail in a named way; faults strike in the order in which they were asked for.
@@ -264,7 +263,8 @@ class Simulator:
         Args:
             name: one of `ror_sante.simulator.faults.FAULTS`.
             times: how many answers; None for every one until `reset`.
-            at: strike at the token endpoint or at the FHIR service; None is where the fault belongs.
+            at: strike at the token endpoint, at the FHIR service, or there at one step of an export alone; None is
+                where the fault belongs.
             seconds: the length of ``slow`` and ``drip``.
 
         Raises:
@@ -286,6 +286,21 @@ class Simulator:
     def received_chain(self) -> tuple[str, ...]:
         """The CNs of the certificates that a client pushed last, its own first."""
         return self._received_chain
+
+    @property
+    def directory(self) -> Directory:
+        """The records as they are now."""
+        return self._fhir.directory
+
+    def renew(self, *, size: int | None = None, seed: int | None = None) -> None:
+        """Let the directory change, as time would: exports that have begun keep the data of their start.
+
+        Args:
+            size: how many HealthcareService there are from now on; with fewer of them, the last ones vanish.
+            seed: another seed gives other content under the same ids; None keeps it.
+        """
+        now = self.directory
+        self._fhir.directory = Directory(now.size if size is None else size, now.seed if seed is None else seed)
 
     # -------------------------------------------------------------- answering
 

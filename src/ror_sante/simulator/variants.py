@@ -23,6 +23,13 @@ class Variants:
         link_origin: scheme and host written into ``fullUrl`` and ``next``; None writes the ones that answer.
         expression: of an OperationOutcome, a ``list`` as FHIR wants, or the ``text`` that was seen.
         gzip: compress answers for clients that accept it.
+        export_files: a file of an export is a ``bundle``, or one resource a line (``ndjson``).
+        export_slice: care services in one file of an export; what is linked to them is in the same file.
+        export_polls: how often a job says that it still runs.
+        export_wait: seconds that it asks to wait, in ``Retry-After``.
+        export_life: seconds that a job and its files are good for.
+        export_cancel: a job can be deleted.
+        manifest: ``full`` as Bulk Data describes it, or ``bare``: the addresses of the files and nothing else.
     """
 
     next_links: Literal["getpages", "opaque"] = "getpages"
@@ -34,3 +41,10 @@ class Variants:
     link_origin: str | None = None
     expression: ExpressionShape = "list"
     gzip: bool = False
+    export_files: Literal["bundle", "ndjson"] = "bundle"
+    export_slice: int = 500
+    export_polls: int = 1
+    export_wait: int = 1
+    export_life: float = 3600.0
+    export_cancel: bool = True
+    manifest: Literal["full", "bare"] = "full"
