@@ -55,9 +55,10 @@ $(VENV)/made: | python
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/runtime: requirements/runtime.txt pyproject.toml $(VENV)/made
+$(VENV)/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml $(VENV)/made
 	@echo "Installing ror-sante and what it runs on ..."
 	@$(PIP) $(LOCKED) requirements/runtime.txt
+	@$(PIP) $(LOCKED) requirements/build.txt
 	@$(PIP) $(SELF)
 	@touch $@
 
@@ -130,7 +131,8 @@ wheel: $(VENV)/dev
 sbom: $(VENV)/dev
 	@"$(PYTHON)" -m venv --clear --without-pip .venv-sbom
 	@$(PIP) --python .venv-sbom/bin/python $(LOCKED) requirements/runtime.txt
-	@$(PIP) --python .venv-sbom/bin/python install --quiet --no-deps .
+	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir .venv-sbom/wheel .
+	@$(PIP) --python .venv-sbom/bin/python install --quiet --no-deps .venv-sbom/wheel/*.whl
 	@$(BIN)/cyclonedx-py environment .venv-sbom/bin/python --pyproject pyproject.toml \
 		--output-reproducible --output-format JSON --output-file sbom.json
 	@rm -rf .venv-sbom
@@ -143,7 +145,8 @@ lock: | python
 	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet "uv>=0.8"
 	@.venv-lock/bin/$(LOCK) pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
 	@.venv-lock/bin/$(LOCK) pyproject.toml --all-extras --group tests --group build -c requirements/dev.txt --output-file requirements/ci.txt
-	@.venv-lock/bin/$(LOCK) pyproject.toml --all-extras --group build -c requirements/dev.txt --output-file requirements/runtime.txt
+	@.venv-lock/bin/$(LOCK) pyproject.toml --all-extras -c requirements/dev.txt --output-file requirements/runtime.txt
+	@.venv-lock/bin/$(LOCK) --group build -c requirements/dev.txt --output-file requirements/build.txt
 	@.venv-lock/bin/$(LOCK) pyproject.toml requirements/oldest.in --all-extras --group tests --group build --output-file requirements/oldest.txt
 	@rm -rf .venv-lock
 	@! grep -nE '://|^--|^-i' requirements/*.txt

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOCKS = ("dev", "ci", "runtime", "oldest")
+LOCKS = ("build", "ci", "dev", "oldest", "runtime")
 
 
 def pins(root: Path, name: str) -> dict[str, set[str]]:
@@ -31,7 +31,7 @@ def test_a_lock_names_no_host(name: str, root: Path) -> None:
         assert re.fullmatch(r"[a-z0-9-]+==\S+( ; [^:]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line), line
 
 
-@pytest.mark.parametrize("name", ["ci", "runtime"])
+@pytest.mark.parametrize("name", ["build", "ci", "runtime"])
 def test_the_locks_agree(name: str, root: Path) -> None:
     """A library has the same version for the tests, for CI and for the development."""
     development = pins(root, "dev")
