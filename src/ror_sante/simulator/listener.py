@@ -136,7 +136,7 @@ class Listener(HTTPServerBase):
             log.exception("the simulator failed on %s %s", call.method, call.path)
             reply = outcome(500, "exception", "Le simulateur a échoué : voir le journal du processus.")
             payload = reply.payload
-        request.environ[_DELIVERY] = reply.delivery
+        request.environ[_DELIVERY](reply.delivery)
         return Response(payload, reply.status, [("Content-Type", reply.media_type), *reply.headers])
 
 
@@ -231,8 +231,7 @@ class _Server(ThreadedWSGIServer):
                 socket.socket.shutdown(
                     connection, socket.SHUT_RDWR
                 )  # ssl's own would drop the TLS state under a reader
-            if thread is not threading.current_thread():
-                thread.join(_JOIN)
+            thread.join(_JOIN)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep what a broken client did off the terminal."""
@@ -303,8 +302,10 @@ class _Handler(WSGIRequestHandler):
             return self._refuse(body)
         environ["wsgi.input"] = BytesIO(body)
         environ[_PEER] = self.peer
+        deliveries: list[Delivery] = []
+        environ[_DELIVERY] = deliveries.append
         response = Response.from_app(self.server.app, environ, buffered=True)
-        return self._deliver(response, environ.get(_DELIVERY, Delivery()))
+        return self._deliver(response, deliveries[0])
 
     def _body(self) -> bytes | int:
         """Read the body that was announced, or give the status that refuses it."""
