@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -77,6 +78,15 @@ def test_every_settings_key_is_documented(table: type[msgspec.Struct], root: Pat
 def test_every_error_is_documented(name: str, root: Path) -> None:
     """Each class of the error tree has its place in the errors page."""
     assert f"`{name}`" in (root / "docs/errors.md").read_text(encoding="utf-8") or name == "RorError"
+
+
+def test_every_finding_is_documented(root: Path) -> None:
+    """Each code of a finding has its place in the page about the certificate."""
+    page = (root / "docs/certificate.md").read_text(encoding="utf-8")
+    sources = "".join(path.read_text(encoding="utf-8") for path in (root / "src/ror_sante/pki").glob("*.py"))
+    codes = set(re.findall(r'\bFinding\(\s*"([a-z-]+)"', sources))
+    assert len(codes) > 10
+    assert {code for code in codes if f"`{code}`" not in page} == set()
 
 
 @pytest.mark.parametrize("alert", sorted(set(ALERTS) - {"unrecognized_name", "certificate_unknown"}))
