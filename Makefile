@@ -118,7 +118,8 @@ interop: $(VENV)/tests
 	@$(PY) -m pytest tests/interop -m interop -p no:cacheprovider $(PYTEST_ARGS)
 
 soak: $(VENV)/tests
-	@$(PY) -m pytest -m soak -p no:cacheprovider $(PYTEST_ARGS)
+	@$(PY) -m pytest -m soak -p no:cacheprovider $(PYTEST_ARGS) || { code=$$?; \
+		test $$code -eq 5 || exit $$code; echo "There are no long counts yet."; }
 
 bench: $(VENV)/tests
 	@$(PY) -m benchmarks
