@@ -13,7 +13,7 @@ from ror_sante.errors import ConfigurationError
 from ror_sante.simulator import vocabulary as words
 from ror_sante.simulator.data import Directory
 from ror_sante.simulator.records import TYPES, Record
-from ror_sante.simulator.search import BadSearchError, distance, parameter_names, parse
+from ror_sante.simulator.search import BadSearchError, distance, parameter_names, parameter_type, parse
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -265,6 +265,21 @@ def test_no_parameter_finds_everything(directory: Directory) -> None:
         ("Location", "near", "47.218|-1.553|20|km", lambda r: distance(r.position, (47.218, -1.553)) <= 20),
         ("Location", "near", "47.218|-1.553|20000|m", lambda r: distance(r.position, (47.218, -1.553)) <= 20),
         ("Location", "near", "47.218|-1.553|20", lambda r: distance(r.position, (47.218, -1.553)) <= 20),
+        ("Location", "near-insee-code", "44109|20|km", lambda r: distance(r.position, (47.2184, -1.5536)) <= 20),
+        ("Location", "capacity-update-date", "ge2000", lambda r: r.capacity is not None),
+        (
+            "Location",
+            "identifier:of-type",
+            f"{words.LOCATION_ID}|25|11/190000",
+            lambda r: r.identifiers[0][1] == "11/190000",
+        ),
+        ("Location", "identifier:of-type", f"{words.LOCATION_ID}|26|11/190000", lambda r: False),
+        ("Location", "operational-status", "x", lambda r: False),
+        ("Location", "limit-value", "ge200|http://unitsofmeasure.org|kg", lambda r: False),
+        ("Organization", "period-end", "ge2000", lambda r: False),
+        ("HealthcareService", "location", "Location/252002", lambda r: "Location/252002" in r.links["location"]),
+        ("HealthcareService", "age-range-low", "le35|https://unitsofmeasure.org|a", lambda r: True),
+        ("HealthcareService", "age-range-high", "le35|https://unitsofmeasure.org|a", lambda r: False),
     ],
 )
 def test_a_parameter_finds_what_it_says(
@@ -340,9 +355,18 @@ def test_dates_compare_by_their_precision(value: str, seconds: dict[int, bool]) 
         ("HealthcareService", "name:missing", "true", "not-supported", "name:missing"),
         ("Location", "near:contains", "1|1|1", "not-supported", "near"),
         ("HealthcareService", "location.wheelchair", "x", "not-supported", "wheelchair"),
-        ("HealthcareService", "location.identifier:of-type", "x", "not-supported", "of-type"),
+        ("HealthcareService", "location.identifier:of-type", "x", "invalid", "of-type"),
+        ("HealthcareService", "location.operational-status", "x", "not-supported", "operational-status"),
+        ("HealthcareService", "_has:PractitionerRole:organization:identifier", "x", "not-supported", "_has"),
+        ("HealthcareService", "_has:PractitionerRole:service:wheelchair", "x", "not-supported", "wheelchair"),
+        ("Practitioner", "_has:PractitionerRole:service:identifier", "x", "not-supported", "_has"),
         ("HealthcareService", "organization.identifier", "1990000001", "not-supported", "organization.identifier"),
-        ("HealthcareService", "_filter", "name eq x", "not-supported", "_filter"),
+        ("HealthcareService", "_filter", "name like x", "invalid", "_filter"),
+        ("HealthcareService", "_filter", "wheelchair eq x", "not-supported", "wheelchair"),
+        ("HealthcareService", "_filter", "name ge x", "invalid", "name"),
+        ("HealthcareService", "age-range-low", "le35", "invalid", "age-range-low"),
+        ("Location", "near-insee-code", "00000|15|km", "invalid", "near-insee-code"),
+        ("Location", "_sort", "nb-capacity", "not-supported", "nb-capacity"),
         ("Location", "_count", "-1", "invalid", "_count"),
         ("Location", "_count", "many", "invalid", "_count"),
         ("Location", "nb-capacity", "gt1.5", "invalid", "nb-capacity"),
@@ -376,16 +400,130 @@ def test_what_the_service_does_not_know_is_refused(
 def test_every_listed_parameter_is_taken(directory: Directory) -> None:
     """What /metadata lists can be asked."""
     values = {"_include": "Location:organization", "_revinclude": "PractitionerRole:service"}
-    last = {"near": "0|0|1|km", "_lastUpdated": "2024", "_count": "1", "nb-capacity": "1"}
+    values |= {"_filter": "(_id eq 1)", "_sort": "_id", "near": "0|0|1|km", "near-insee-code": "44162|1|km"}
+    kinds = {"date": "2024", "number": "1", "quantity": "1|http://unitsofmeasure.org|a"}
     for resource_type in TYPES:
         names = parameter_names(resource_type)
         assert "_include:iterate" in names
         for name in names:
-            value = values.get(name.partition(":")[0]) or last.get(name.partition(":above")[0].rpartition(".")[2], "x")
+            last = name.partition(":")[0].removeprefix("location.")
+            value = values.get(last) or kinds.get(parameter_type(resource_type, name), "x")
             parse(directory, resource_type, [(name, value)])
 
 
+def test_results_are_sorted_when_asked(directory: Directory) -> None:
+    """Several keys, the first one first; a dash reverses."""
+    by_name = found(directory, "Organization", ("_sort", "name,-_lastUpdated"))
+    assert [(r.name, -r.updated) for r in by_name] == sorted(
+        (r.name, -r.updated) for r in directory.records("Organization")
+    )
+
+
+# ------------------------------------------------------------------ filters
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "expression", "expected"),
+    [
+        ("Location", '(address-postalcode eq "71000" or "76000")', lambda r: r.city.postal_code in ("71000", "76000")),
+        ("Location", "address-postalcode eq 71", lambda r: r.city.postal_code.startswith("71")),
+        ("Location", "(_tag ne 52)", lambda r: r.city.region != "52"),
+        (
+            "Location",
+            "_tag eq 52 or _tag eq 84 and status eq active",
+            lambda r: r.city.region == "52" or (r.city.region == "84" and r.active),
+        ),
+        ("Location", "((_tag eq 52 or 84) and status eq active)", lambda r: r.city.region in ("52", "84") and r.active),
+        (
+            "Location",
+            "(nb-capacity ge 5 and nb-capacity le 9)",
+            lambda r: r.capacity is not None and 5 <= r.capacity <= 9,
+        ),
+        ("Location", '(address-city eq "a, b")', lambda r: False),
+        (
+            "HealthcareService",
+            "(_lastUpdated ge 2024-01-01 and _lastUpdated lt 2025)",
+            lambda r: 1704067200 <= r.updated < 1735689600,
+        ),
+        (
+            "HealthcareService",
+            f"(location.commune-cog eq {words.COMMUNE_SEARCH}|33063)",
+            lambda r: r.city.insee == "33063",
+        ),
+        ("HealthcareService", "(age-range-low le 35|https://unitsofmeasure.org|a)", lambda r: True),
+    ],
+)
+def test_a_filter_finds_what_it_says(directory: Directory, resource_type: str, expression: str, expected: Any) -> None:
+    """The dialect of the published examples: values without their parameter, `and` before `or`, chains."""
+    wanted = [record for record in directory.records(resource_type) if expected(record)]
+    assert found(directory, resource_type, ("_filter", expression)) == wanted
+
+
+def test_the_delta_filter_sees_changes_of_organizations(directory: Directory) -> None:
+    """The documented form finds offers that changed, and offers whose organization or one above it did."""
+    since = "2025-09-01T00:00"
+    own = {r.id for r in found(directory, "HealthcareService", ("_lastUpdated", f"ge{since}"))}
+    above = {r.id for r in found(directory, "HealthcareService", ("organization._lastUpdated:above", f"ge{since}"))}
+    expression = f"(_lastUpdated ge {since} or organization._lastUpdated:above ge {since})"
+    both = {r.id for r in found(directory, "HealthcareService", ("_filter", expression))}
+    assert both == own | above
+    assert own - above
+    assert above - own
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(",
+        "()",
+        "a",
+        "(a eq)",
+        "(_tag eq 52",
+        "_tag eq 52)",
+        "_tag eq 52 53",
+        '_tag eq "52',
+        "and",
+        "_tag eq (52)",
+        "(" * 60 + "_tag eq 1" + ")" * 60,
+        "_tag eq 52 or " * 400 + "53",
+        ")",
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused(directory: Directory, expression: str) -> None:
+    """Unclosed, empty, too deep, too long: an error that names the parameter."""
+    with pytest.raises(BadSearchError, match="_filter") as caught:
+        found(directory, "Location", ("_filter", expression))
+    assert caught.value.code == "invalid"
+
+
 # ------------------------------------------------------------------ chains and includes
+
+
+def test_has_finds_who_is_referred_to(directory: Directory) -> None:
+    """By the role, or by the person who has the role; META's short form is the same."""
+    role = directory.records("PractitionerRole")[2]
+    service, person = role.links["service"][0], directory.get(role.links["practitioner"][0])
+    assert person is not None
+    (by_role,) = found(
+        directory, "HealthcareService", ("_has:PractitionerRole:service:identifier", role.identifiers[0][1])
+    )
+    assert by_role.reference == service
+    rpps = person.identifiers[0][1]
+    by_person = found(directory, "HealthcareService", ("_has:PractitionerRole:service:practitioner.identifier", rpps))
+    assert by_role in by_person
+    assert found(directory, "HealthcareService", ("practitioner.identifier", rpps)) == by_person
+    places = found(directory, "Location", ("_has:HealthcareService:location:identifier", by_role.identifiers[0][1]))
+    assert {place.reference for place in places} == set(by_role.links["location"])
+
+
+def test_metadata_names_the_type_of_each_parameter() -> None:
+    """As META does: controls are strings, chains have the type of their end."""
+    assert parameter_type("HealthcareService", "location.near") == "special"
+    assert parameter_type("HealthcareService", "organization.name:above") == "string"
+    assert parameter_type("HealthcareService", "practitioner.identifier") == "string"
+    assert parameter_type("Location", "_include:iterate") == "string"
+    assert parameter_type("Location", "_count") == "number"
+    assert parameter_type("Location", "limit-value") == "quantity"
 
 
 def test_a_chain_to_the_place_finds_the_offers_there(directory: Directory) -> None:

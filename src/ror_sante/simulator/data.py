@@ -188,6 +188,7 @@ class Directory:
             "service-type": (words.FIELD, self._pick(words.FIELDS, "field", unit)),
         }
         places = [unit] if self._draw("far", number, 10) else [unit, site * _UNITS_A_SITE]
+        special, special_display = self._pick(words.SPECIALISATIONS, "special", number)
         provider = self._organization("OI", unit) if self._draw("direct", number, 5) else self._organization("EG", site)
         activity, mode = chosen["specialty"][1][1], chosen["characteristic"][1][1]
         return Record(
@@ -198,8 +199,9 @@ class Directory:
             city,
             name=f"{activity} - {mode}",
             identifiers=(("", f"{city.region}/{300_000 + number}"),),
-            codes={name: ((system, code),) for name, (system, (code, _)) in chosen.items()},
-            displays={name: display for name, (_, (_, display)) in chosen.items()},
+            codes={name: ((system, code),) for name, (system, (code, _)) in chosen.items()}
+            | {"characteristic": ((words.CARE_MODE, chosen["characteristic"][1][0]), (words.SPECIALISATION, special))},
+            displays={name: display for name, (_, (_, display)) in chosen.items()} | {"special": special_display},
             links={
                 "organization": (provider,),
                 "location": tuple(f"Location/{FIRST_ID['Location'] + place}" for place in dict.fromkeys(places)),

@@ -15,7 +15,9 @@ import msgspec
 from ror_sante.simulator.export import OPERATIONS, POLL, ExportService
 from ror_sante.simulator.messages import Reply, outcome
 from ror_sante.simulator.records import TYPES
-from ror_sante.simulator.search import BadSearchError, Search, distance, parameter_names, parse
+from ror_sante.simulator.search import BadSearchError, Search, distance, parameter_names, parameter_type, parse
+from ror_sante.simulator.tasks import TYPE as TASK
+from ror_sante.simulator.tasks import task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -186,6 +188,8 @@ class FhirService:
     def _diffusion(self, call: Call, segments: list[str]) -> Reply:
         if segments == ["metadata"]:
             return Reply(body=msgspec.json.encode(self._capability()))
+        if segments[0] == TASK and len(segments) == 2:
+            return self._task(segments[1])
         paged = segments == [""] and any(name == "_getpages" for name, _ in call.params)
         if not paged and segments[0] not in (*TYPES, *OPERATIONS):
             known = ", ".join(TYPES)
@@ -218,10 +222,15 @@ class FhirService:
 
     def _read(self, resource_type: str, resource_id: str) -> Reply:
         record = self.directory.get(f"{resource_type}/{resource_id}")
-        if record is None:
-            text = f"La ressource {resource_type}/{resource_id[:80]} n'existe pas."
-            return outcome(404, "not-found", text, expression=resource_type, shape=self._variants.expression)
-        return Reply(body=self.directory.body(record))
+        return self._absent(resource_type, resource_id) if record is None else Reply(body=self.directory.body(record))
+
+    def _task(self, resource_id: str) -> Reply:
+        found = task(self.directory, resource_id)
+        return self._absent(TASK, resource_id) if found is None else Reply(body=msgspec.json.encode(found))
+
+    def _absent(self, resource_type: str, resource_id: str) -> Reply:
+        text = f"La ressource {resource_type}/{resource_id[:80]} n'existe pas."
+        return outcome(404, "not-found", text, expression=resource_type, shape=self._variants.expression)
 
     # -------------------------------------------------------------- search
 
@@ -308,17 +317,10 @@ def _capability_of(resource_type: str) -> dict[str, Any]:
         "profile": f"http://hl7.org/fhir/StructureDefinition/{resource_type}",
         "interaction": [{"code": "search-type"}, {"code": "read"}],
         "searchInclude": ["*"],
-        "searchParam": [{"name": name, "type": _type_of(name)} for name in parameter_names(resource_type)],
+        "searchParam": [
+            {"name": name, "type": parameter_type(resource_type, name)} for name in parameter_names(resource_type)
+        ],
     }
-
-
-def _type_of(name: str) -> str:
-    """Name the type of a parameter as META does: the controls are strings there."""
-    last = name.removesuffix(":above").rpartition(".")[2]
-    if last.startswith(("_include", "_revinclude")):
-        return "string"
-    kinds = {"_count": "number", "_lastUpdated": "date", "near": "special", "nb-capacity": "number"}
-    return kinds.get(last) or ("string" if last in ("name", "address-city", "address-postalcode") else "token")
 
 
 def _header_fault(call: Call) -> Reply | None:

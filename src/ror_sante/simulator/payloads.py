@@ -21,7 +21,7 @@ _RESTRICTED: Final = ("2", "Accès restreint")
 
 def payload(record: Record) -> Json:
     """Give the resource."""
-    updated = _instant(record.updated)
+    updated = instant(record.updated)
     base: Json = {
         "resourceType": record.type,
         "id": record.id,
@@ -34,7 +34,7 @@ def payload(record: Record) -> Json:
         "extension": [
             {
                 "url": f"{words.PROFILES}/ror-meta-creation-date",
-                "valueDateTime": _instant(record.updated - _CREATED_BEFORE),
+                "valueDateTime": instant(record.updated - _CREATED_BEFORE),
             }
         ],
     }
@@ -67,7 +67,10 @@ def _offer(record: Record, resource: Json) -> None:
         "location": [{"reference": target} for target in record.links["location"]],
         "name": record.name,
         "telecom": [_telecom("email", f"offre.{record.id}@simulateur.mssante.invalid", _RESTRICTED)],
-        "characteristic": [_coded(record, "characteristic")],
+        "characteristic": [
+            _coded(record, "characteristic"),
+            _concept(*record.codes["characteristic"][1], record.displays["special"]),
+        ],
         "availableTime": [{"availableStartTime": "08:30:00", "availableEndTime": "18:00:00"}],
     }
 
@@ -112,7 +115,7 @@ def _capacity(record: Record, beds: int) -> Json:
                 "url": "capacitySourceType",
                 "valueCodeableConcept": _concept(words.CAPACITY_SOURCE, "02", "Gestion des lits"),
             },
-            {"url": "capacityUpdateDate", "valueDateTime": _instant(record.updated)},
+            {"url": "capacityUpdateDate", "valueDateTime": instant(record.updated)},
             {"url": "temporaryAssignement", "valueCodeableConcept": _concept(words.ASSIGNMENT, "01", "Aucune")},
         ],
     }
@@ -208,7 +211,8 @@ _WRITERS: Final[dict[str, Callable[[Record, Json], None]]] = {
 # ------------------------------------------------------------------ parts
 
 
-def _instant(seconds: int) -> str:
+def instant(seconds: int) -> str:
+    """Write seconds since the epoch as a FHIR instant."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 

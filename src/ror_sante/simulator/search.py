@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ror_sante.simulator.vocabulary import REGION
+from ror_sante.simulator import filters
+from ror_sante.simulator.payloads import payload
+from ror_sante.simulator.vocabulary import CITIES, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
     from ror_sante.simulator.records import Record, Token
 
     Test = Callable[[Record], bool]
+    Order = tuple[Callable[[Record], Any], bool]
 
-Kind = Literal["token", "string", "date", "number", "special"]
+Kind = Literal["token", "string", "date", "number", "quantity", "reference", "special"]
 
 # ROR-fhir-documentation, search pages: what each search may bring along. META says "*".
 INCLUDES: Final = (
@@ -83,6 +86,7 @@ class Search:
         rules: what is brought along.
         count: matches a page, or None when the query does not say.
         near: the point of a ``near`` parameter, which makes distances appear.
+        order: keys to sort by, the first one first, each with whether it is reversed; without any, by id.
     """
 
     resource_type: str
@@ -90,13 +94,16 @@ class Search:
     rules: tuple[Rule, ...] = ()
     count: int | None = None
     near: tuple[float, float] | None = None
+    order: tuple[Order, ...] = ()
 
     def matches(self, directory: Directory) -> Sequence[Record]:
         """Give the records that pass every test."""
         records = directory.records(self.resource_type)
-        if not self.tests:
-            return records
-        return [record for record in records if all(test(record) for test in self.tests)]
+        if self.tests:
+            records = [record for record in records if all(test(record) for test in self.tests)]
+        for key, backwards in reversed(self.order):
+            records = sorted(records, key=key, reverse=backwards)
+        return records
 
     def included(self, directory: Directory, matches: Iterable[Record]) -> list[Record]:
         """Give what the matches bring along, each record once and no match among them."""
@@ -144,6 +151,15 @@ def _codes(name: str, description: str) -> Parameter:
     return Parameter("token", lambda record: record.codes.get(name, ()), description)
 
 
+def _nothing(kind: Kind, names: str, value: Any = None) -> dict[str, Parameter]:
+    """Give documented parameters that the synthetic records have no values for: they are taken, and find nothing."""
+    return {name: Parameter(kind, lambda _: value, "no synthetic record has it") for name in names.split()}
+
+
+def _missing_codes(names: str) -> dict[str, Parameter]:
+    return _nothing("token", names, ())
+
+
 _IDENTIFIER: Final = Parameter("token", lambda record: record.identifiers, "business identifier")
 _COMMON: Final = {
     "_id": Parameter("token", lambda record: (("", record.id),), "technical id"),
@@ -161,7 +177,13 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
         "service-type": _codes("service-type", "field of activity"),
         "specialty": _codes("specialty", "operational activity"),
         "characteristic": _codes("characteristic", "mode of care"),
-    },
+        "location": Parameter("reference", lambda record: record.links["location"], "place of the offer"),
+        "age-range-low": Parameter("quantity", lambda _: 18, "youngest age, in years"),
+        "age-range-high": Parameter("quantity", lambda _: 120, "greatest age, in years"),
+    }
+    | _missing_codes("specific-competence intervention-zone patient-type")
+    | _nothing("string", "psychiatric-sector", "")
+    | _nothing("date", "notavailable-closing-reopeningdate"),
     "Location": _COMMON
     | {
         "type": _codes("type", "function of the place"),
@@ -174,11 +196,26 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
         "address-postalcode": Parameter("string", lambda record: record.city.postal_code, "postal code, or its start"),
         "commune-cog": _codes("commune-cog", "code of the commune"),
         "near": Parameter("special", lambda record: record.position, "latitude|longitude|distance|km"),
+        "near-insee-code": Parameter("special", lambda record: record.position, "INSEE code|distance|km"),
         "capacity-type": _codes("capacity-type", "kind of capacity"),
         "capacity-status": _codes("capacity-status", "state of the capacity"),
         "nb-capacity": Parameter("number", lambda record: record.capacity, "number of beds"),
-    },
-    "Organization": _COMMON | _NAME | {"type": _codes("type", "category")},
+        "capacity-update-date": Parameter(
+            "date", lambda record: None if record.capacity is None else record.updated, "when beds were counted"
+        ),
+    }
+    | _missing_codes("operational-status temporality-capacity gender-capacity-available capacity-closing-type")
+    | _missing_codes("additional-bed-type crisis-type temporary-assignement equipment-type equipment-feature")
+    | _missing_codes("residential-type")
+    | _nothing("number", "residential-number")
+    | _nothing("quantity", "limit-value"),
+    "Organization": _COMMON
+    | _NAME
+    | {"type": _codes("type", "category")}
+    | _missing_codes("closing-type drop-zone price-type price-unit price-residential-type price-dependency-level")
+    | _missing_codes("price-welcome-type special-price")
+    | _nothing("number", "price-amount-value")
+    | _nothing("date", "period-end price-validity-start-date"),
     "Practitioner": _COMMON,
     "PractitionerRole": _COMMON,
 }
@@ -187,7 +224,16 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
 _CHAINS: Final = {"HealthcareService": {"location.": "Location", "organization.": "Organization"}}
 _ABOVE: Final = ":above"
 _IGNORED: Final = frozenset({"_format", "_pretty"})
-_CONTROLS: Final = ("_count", "_include", "_include:iterate", "_revinclude", "_revinclude:iterate")
+_CONTROLS: Final = ("_count", "_filter", "_include", "_include:iterate", "_revinclude", "_revinclude:iterate", "_sort")
+# META: the chains leave these out.
+_NOT_CHAINED: Final = {"Location": {"operational-status"}, "Organization": {"period-end"}}
+# Who refers to a type, and by what: ``_has:PractitionerRole:service:identifier``.
+_REFERRERS: Final = {
+    "HealthcareService": ("PractitionerRole:service",),
+    "Location": ("HealthcareService:location",),
+}
+_PERSON: Final = "practitioner."
+_SORTED: Final = ("_id", "_lastUpdated", "name", "address-city", "address-postalcode")
 
 
 def parameter_names(resource_type: str) -> list[str]:
@@ -195,8 +241,20 @@ def parameter_names(resource_type: str) -> list[str]:
     own = list(PARAMETERS[resource_type])
     for prefix, target in _CHAINS.get(resource_type, {}).items():
         suffix = _ABOVE if target == "Organization" else ""
-        own += [f"{prefix}{name}{suffix}" for name in PARAMETERS[target]]
+        own += [f"{prefix}{name}{suffix}" for name in PARAMETERS[target] if name not in _NOT_CHAINED[target]]
+    own += [f"{_PERSON}identifier"] if resource_type == "HealthcareService" else []
     return sorted([*own, *_CONTROLS])
+
+
+def parameter_type(resource_type: str, name: str) -> str:
+    """Name the FHIR type of a parameter as ``/metadata`` lists it: the controls are strings there, as in META."""
+    own = {"_count": "number", "_filter": "special"}.get(name)
+    if own or name in _CONTROLS:
+        return own or "string"
+    chained = next((each for each in _CHAINS.get(resource_type, {}).items() if name.startswith(each[0])), None)
+    if chained is not None:
+        return parameter_type(chained[1], name.removeprefix(chained[0]).removesuffix(_ABOVE))
+    return "string" if name.startswith(_PERSON) else PARAMETERS[resource_type][name].kind
 
 
 def parse(directory: Directory, resource_type: str, params: Iterable[tuple[str, str]]) -> Search:
@@ -215,7 +273,9 @@ def parse(directory: Directory, resource_type: str, params: Iterable[tuple[str, 
     for name, value in params:
         if value and name not in _IGNORED:
             reader.take(name, value)
-    return Search(resource_type, tuple(reader.tests), tuple(reader.rules), reader.count, reader.near)
+    return Search(
+        resource_type, tuple(reader.tests), tuple(reader.rules), reader.count, reader.near, tuple(reader.order)
+    )
 
 
 class _Reader:
@@ -228,6 +288,7 @@ class _Reader:
         self.rules: list[Rule] = []
         self.count: int | None = None
         self.near: tuple[float, float] | None = None
+        self.order: list[Order] = []
 
     def take(self, name: str, value: str) -> None:
         base = name.partition(":")[0]
@@ -235,10 +296,33 @@ class _Reader:
             self.count = _whole(name, value)
         elif base in ("_include", "_revinclude"):
             self.rules.append(_rule(name, value))
+        elif name == "_sort":
+            self.order += [_order(self.resource_type, part) for part in value.split(",")]
+        elif name == "_filter":
+            self.tests.append(self._filtered(value))
         else:
             self.tests.append(self._test(self.resource_type, name, value))
 
+    def _filtered(self, expression: str) -> Test:
+        try:
+            return filters.read(expression, self._condition)
+        except filters.FilterError as error:
+            raise _bad_value("_filter", str(error)) from None
+
+    def _condition(self, name: str, operator: str, value: str) -> Test:
+        """Make the test of one condition of a ``_filter``: its operator is the prefix of the value, but for codes."""
+        parameter = name.removesuffix(_ABOVE).rpartition(".")[2]
+        compared = any(own.get(parameter) and own[parameter].kind in _ORDERED for own in PARAMETERS.values())
+        if not compared and operator not in ("eq", "ne"):
+            raise _bad_value("_filter", f"« {name[:40]} » ne se compare pas avec {operator}")
+        test = self._test(self.resource_type, name, (operator if compared else "") + value.replace(",", "\\,"))
+        return test if compared or operator == "eq" else lambda record: not test(record)
+
     def _test(self, resource_type: str, name: str, value: str) -> Test:
+        if name.startswith("_has:"):
+            return self._had(resource_type, name, value)
+        if name == f"{_PERSON}identifier" and resource_type == "HealthcareService":
+            return self._had(resource_type, f"_has:PractitionerRole:service:{name}", value)
         for prefix, target in _CHAINS.get(resource_type, {}).items():
             if name.startswith(prefix):
                 return self._chained(name, value, prefix=prefix, target=target)
@@ -246,12 +330,34 @@ class _Reader:
         parameter = PARAMETERS[resource_type].get(base)
         if parameter is None:
             raise _unknown(resource_type, name)
+        if modifier == "of-type" and base == "identifier":
+            if value.count("|") < 2:
+                raise _bad_value(name, "la forme attendue est système|type|valeur")
+            parameter, modifier = _TYPED_IDENTIFIER, ""
         if parameter.kind == "special":
-            self.near = _point(value)[:2]
+            self.near = _circle(base, value)[:2]
         return _build(parameter, name, modifier, value)
+
+    def _had(self, resource_type: str, name: str, value: str) -> Test:
+        """Make the test of ``_has``: some record that refers to this one passes."""
+        key, _, inner = name.removeprefix("_has:").partition(":")[2].partition(":")
+        key = f"{name.split(':')[1]}:{key}"
+        if key not in _REFERRERS.get(resource_type, ()):
+            raise _unknown(resource_type, name)
+        referrer, _, link = key.partition(":")
+        if referrer == "PractitionerRole" and inner.startswith(_PERSON):
+            person = self._test("Practitioner", inner.removeprefix(_PERSON), value)
+            people = {record.reference for record in self.directory.records("Practitioner") if person(record)}
+            test: Test = lambda record: not people.isdisjoint(record.links["practitioner"])  # noqa: E731  as the other
+        else:
+            test = self._test(referrer, inner, value)
+        wanted = {at for record in self.directory.records(referrer) if test(record) for at in record.links[link]}
+        return lambda record: record.reference in wanted
 
     def _chained(self, name: str, value: str, *, prefix: str, target: str) -> Test:
         inner = name.removeprefix(prefix)
+        if inner.partition(":")[0] in _NOT_CHAINED[target]:
+            raise _unknown(self.resource_type, name)
         if target == "Organization":
             if not inner.endswith(_ABOVE):
                 raise _unknown(self.resource_type, name)
@@ -297,6 +403,14 @@ def _whole(name: str, value: str) -> int:
     return int(value[:9])
 
 
+def _order(resource_type: str, part: str) -> Order:
+    name = part.removeprefix("-")
+    parameter = PARAMETERS[resource_type].get(name)
+    if parameter is None or name not in _SORTED:
+        raise BadSearchError("not-supported", f"Le tri par « {name[:40]} » n'est pas possible.")
+    return parameter.read, part.startswith("-")
+
+
 def _rule(name: str, value: str) -> Rule:
     base, _, modifier = name.partition(":")
     key = ":".join(value.split(":")[:2])
@@ -308,7 +422,20 @@ def _rule(name: str, value: str) -> Rule:
 
 # ------------------------------------------------------------------ how values are compared
 
-_MODIFIERS: Final = {"token": ("", "not"), "string": ("", "contains", "exact"), "date": ("",), "number": ("",)}
+_MODIFIERS: Final = {"token": ("", "not"), "string": ("", "contains", "exact")}
+_ORDERED: Final = ("date", "number", "quantity")
+
+
+def _typed_identifiers(record: Record) -> tuple[Token, ...]:
+    """Give each identifier as its type's system, and its type's code and value: what ``:of-type`` compares."""
+    found = []
+    for identifier in payload(record)["identifier"]:
+        for coding in identifier.get("type", {}).get("coding", ()):
+            found.append((f"{coding['system']}|{coding['code']}", identifier["value"]))
+    return tuple(found)
+
+
+_TYPED_IDENTIFIER: Final = Parameter("token", _typed_identifiers, "identifier of a type")
 
 
 @dataclass(frozen=True)
@@ -324,7 +451,7 @@ def _build(parameter: Parameter, name: str, modifier: str, value: str) -> Test:
     if modifier not in _MODIFIERS.get(parameter.kind, ("",)):
         raise BadSearchError("not-supported", f"Modificateur inconnu dans le paramètre « {name[:80]} ».")
     alternatives = [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", value)]
-    compare = {"token": _token, "string": _string, "date": _date, "number": _number, "special": _near}[parameter.kind]
+    compare = _COMPARERS[parameter.kind]
     tests = [compare(_Given(name, modifier, alternative)) for alternative in alternatives]
     read = parameter.read
     if modifier == "not":
@@ -384,7 +511,7 @@ def _date(given: _Given) -> Callable[[Any], bool]:
         why = "une date FHIR est attendue, avec un préfixe gt, lt, ge, le, sa ou eb"
         raise _bad_value(given.name, why) from None
     compare = _COMPARISONS[prefix]
-    return lambda updated: compare(updated, span)
+    return lambda own: own is not None and compare(own, span)
 
 
 def _number(given: _Given) -> Callable[[Any], bool]:
@@ -415,9 +542,43 @@ def _span(text: str) -> _Span:
     return start.timestamp(), start.timestamp() + seconds
 
 
+def _quantity(given: _Given) -> Callable[[Any], bool]:
+    """Compare the numbers alone: a unit must be there, but each parameter knows only one."""
+    number, *unit = given.value.split("|")
+    if len(unit) != 2:
+        raise _bad_value(given.name, "la forme attendue est nombre|système|unité")
+    return _number(_Given(given.name, given.modifier, number))
+
+
+def _reference(given: _Given) -> Callable[[Any], bool]:
+    return lambda references: given.value in references
+
+
 def _near(given: _Given) -> Callable[[Any], bool]:
-    latitude, longitude, within = _point(given.value)
+    latitude, longitude, within = _circle(given.name, given.value)
     return lambda position: position is not None and distance(position, (latitude, longitude)) <= within
+
+
+_COMPARERS: Final = {
+    "token": _token,
+    "string": _string,
+    "date": _date,
+    "number": _number,
+    "quantity": _quantity,
+    "reference": _reference,
+    "special": _near,
+}
+
+
+def _circle(name: str, value: str) -> tuple[float, float, float]:
+    """Read latitude, longitude and distance in km; a commune stands for its position."""
+    if not name.endswith("near-insee-code"):
+        return _point(value)
+    insee, _, radius = value.partition("|")
+    city = next((city for city in CITIES if city.insee == insee), None)
+    if city is None:
+        raise _bad_value(name, "la commune est inconnue du simulateur")
+    return _point(f"{city.latitude}|{city.longitude}|{radius}")
 
 
 def _point(value: str) -> tuple[float, float, float]:

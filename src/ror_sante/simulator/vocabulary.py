@@ -22,6 +22,7 @@ ACTIVITY: Final = terminology("TRE_R211-ActiviteOperationnelle")
 CATEGORY: Final = terminology("TRE_R244-CategorieOrganisation")
 FIELD: Final = terminology("TRE_R227-ChampActivite")
 CARE_MODE: Final = terminology("TRE_R213-ModePriseEnCharge")
+SPECIALISATION: Final = terminology("TRE_R245-SpecialisationDePriseEnCharge")
 PLACE_FUNCTION: Final = terminology("TRE_R343-FonctionLieu")
 ESTABLISHMENT: Final = terminology("TRE_R66-CategorieEtablissement")
 LEGAL_STATUS: Final = terminology("TRE_R72-FinessStatutJuridique")
@@ -61,6 +62,7 @@ CARE_MODES: Final[tuple[Code, ...]] = (
     ("91", "Consultation"),
     ("92", "Hospitalisation de jour"),
 )
+SPECIALISATIONS: Final[tuple[Code, ...]] = (("24", "Personnes en perte d'autonomie"), ("91", "Grands brûlés"))
 CATEGORIES: Final[tuple[Code, ...]] = (("21", "Offre sanitaire"), ("91", "Offre médico-sociale"), ("92", "Ville"))
 FIELDS: Final[tuple[Code, ...]] = (
     ("01", "Médecine, Chirurgie, Obstétrique (MCO)"),
