@@ -232,10 +232,6 @@ class RorSession(requests.Session):
             hint="Trust, certificate and adapters are decided by SessionFactory; a proxy by its proxy= argument.",
         )
 
-    def __getstate__(self) -> Any:
-        """Refuse to be pickled: neither the key nor the pin travels."""
-        raise TypeError("a mutual-TLS session cannot be pickled; make one in each process")
-
 
 def _same_origin(url: str, target: str) -> bool:
     try:
