@@ -72,7 +72,7 @@ def silence(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
 
 
 def test_it_is_ready_in_less_than_two_seconds(call: Any) -> None:
-    """From nothing to the first page: certificates, port, 5 000 offers; in CPU time, which other processes do not take."""
+    """From nothing to the first page: certificates, port, 5 000 offers; in CPU time, which is ours alone."""
 
     def first_page() -> float:
         start = time.process_time()
