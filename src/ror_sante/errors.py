@@ -265,9 +265,7 @@ class ServerFaultError(ApiError):
         retry_after: seconds to wait as the server asked, or None.
     """
 
-    def __init__(
-        self, message: str, *, retry_after: float | None = None, retryable: bool = True, **about: Any
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, retryable: bool = True, **about: Any) -> None:
         super().__init__(message, **about)
         self.retry_after = retry_after
         self.retryable = retryable
