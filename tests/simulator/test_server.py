@@ -313,6 +313,17 @@ def test_the_token_endpoint_refuses_as_keycloak_does(
     assert answer.json["error_description"]
 
 
+def test_another_certificate_asks_for_tokens_once_it_is_registered(run: Any, call: Any) -> None:
+    """A DN that nobody was told of is refused; registered, it takes the place of the one before."""
+    simulator = run()
+    issued = simulator.pki.client("CLIENT_WS_ROR")
+    stranger = call(simulator, issued)
+    assert stranger.ask_token().status == 401
+    simulator.register(simulator.pki.identity(issued))
+    assert stranger.ask_token().status == 200
+    assert call(simulator).ask_token().status == 401
+
+
 def test_profile_0_shows_its_secret(run: Any, call: Any) -> None:
     """An account with a secret gets its token by the secret; the account's repr does not show it."""
     account = Account("profile-0", client_secret="s3cret")

@@ -107,7 +107,11 @@ def _simulated(running: Simulator, settings: Settings, flags: Flags) -> Place:
     )
 
     def identity() -> ClientIdentity:
-        return running.identity if table is None else ClientIdentity.from_settings(table, ask=asking())
+        if table is None:
+            return running.identity
+        given = ClientIdentity.from_settings(table, ask=asking())
+        running.register(given)
+        return given
 
     return Place(place, running.environment, identity)
 

@@ -155,6 +155,10 @@ class Simulator:
     def __repr__(self) -> str:
         return f"<Simulator {self.url}>" if self.running else "<Simulator, not running>"
 
+    def register(self, identity: ClientIdentity) -> None:
+        """Let another certificate ask for tokens as `client_id`, as ANS does with the subject DN it is sent."""
+        self._tokens.register(Account(self.client_id, subject_dn=identity.certificate.subject.rfc4514_string()))
+
     # -------------------------------------------------------------- life
 
     def start(self) -> Self:

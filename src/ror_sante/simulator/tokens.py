@@ -85,6 +85,10 @@ class TokenService:
         self._key = secrets.token_bytes(32)
         self._revoked: deque[str] = deque(maxlen=_REMEMBERED)
 
+    def register(self, account: Account) -> None:
+        """Know an account, in the place of the one that had its `client_id`."""
+        self._accounts[account.client_id] = account
+
     def revoke(self, token: str) -> None:
         """Take a token out of force before its end."""
         self._revoked.append(token)
