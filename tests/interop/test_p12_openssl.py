@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ror_sante.pki.identity import ClientIdentity
 from ror_sante.simulator.pki import Issued, SimulatorPki
 from ror_sante.simulator.templates import to_pem
 
@@ -72,6 +73,17 @@ def test_the_other_shapes_open_too(openssl: str, pki: SimulatorPki, issued: Issu
     p12 = tmp_path / "ours.p12"
     p12.write_bytes(pki.p12(issued, "secret", shape=shape))  # type: ignore[arg-type]  pytest hands out plain str
     assert outline(openssl, p12).count("Certificate bag") == 3
+
+
+def test_a_file_of_an_old_tool_opens_in_ours(openssl: str, pki: SimulatorPki, issued: Issued, tmp_path: Path) -> None:
+    """RC2-40 over the certificates and 3DES over the key, as old tools write it, is read all the same."""
+    (tmp_path / "leaf.pem").write_bytes(issued.pem_chain())
+    (tmp_path / "key.pem").write_bytes(issued.key_pem())
+    files = ["-inkey", "key.pem", "-in", "leaf.pem", "-out", "old.p12", "-passout", "pass:secret"]
+    subprocess.run([openssl, "pkcs12", "-export", "-legacy", *files], cwd=tmp_path, check=True, timeout=20)
+    identity = ClientIdentity.from_p12(tmp_path / "old.p12", "secret")
+    assert identity.certificate == issued.certificate
+    assert len(identity.chain) == 2
 
 
 def test_openssl_verifies_the_chain_strictly(openssl: str, pki: SimulatorPki, issued: Issued, tmp_path: Path) -> None:
