@@ -15,6 +15,7 @@ from rich.spinner import Spinner
 from ror_sante.api.national import NationalRorClient
 from ror_sante.cli import rows
 from ror_sante.cli.console import console, text
+from ror_sante.cli.export import export
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.statement import summary
 from ror_sante.cli.verb import Verb, VerbGroup, ending
@@ -121,6 +122,9 @@ def metadata(*, style: str | None, **place: Any) -> int:
     else:
         rows.write([found], style, resource_type="CapabilityStatement", single=True)
     return 0
+
+
+rorn.add_command(export)
 
 
 @contextlib.contextmanager

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 CODES: Final = {
     0: "good",
-    1: "a verdict is bad: warnings under --strict",
+    1: "a verdict is bad: warnings under --strict, a copy that shrank",
     2: "usage or settings: an unknown option or key, a missing file",
     3: "our certificate: wrong passphrase, expired, not AUTH_CLI, no chain",
     4: "no trusted connection, or our certificate is refused by the server",
     5: "the service says no: no token, refused, not found, unreadable, cut",
+    7: "another run works on the same folder",
     70: "a fault of ror-sante itself; please report it",
     130: "interrupted by Ctrl-C",
     141: "the reader of our output went away",

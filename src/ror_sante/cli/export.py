@@ -1,0 +1,231 @@
+"""The verb ``rorn export``: a full copy on disk, its progress, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from ror_sante.api.national import NationalRorClient
+from ror_sante.cli.console import console
+from ror_sante.cli.failures import tell
+from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.verb import Verb, ending
+from ror_sante.errors import ConfigurationError, RorError, printable
+from ror_sante.sync.export import Options, Selection, ShrunkError
+from ror_sante.sync.export import export as copy
+from ror_sante.sync.lock import LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ror_sante.sync.progress import Watcher
+
+BAD_VERDICT = 1
+LOCKED = 7
+_CODES = (0, 1, 2, 3, 4, 5, 7, 130, 143)
+_ABSENT = (ConfigurationError, LockedError)  # errors after which there is nothing to resume
+
+
+@click.command(
+    "export",
+    cls=Verb,
+    epilog=ending(
+        _CODES,
+        "ror-sante rorn export --all --out ror",
+        "ror-sante rorn export --region 11 --region 84 --out ror",
+        "ror-sante rorn export --resume --out ror",
+    ),
+)
+@click.option("--region", "regions", multiple=True, metavar="CODE", help="Source region, such as 11; repeat it.")
+@click.option("--all", "everything", is_flag=True, help="The whole nation.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Where the copy goes.")
+@click.option("--resume", is_flag=True, help="Go on with the run that stopped in DIR.")
+@click.option("--accept-shrink", is_flag=True, help="Take a copy that lacks what the last one had.")
+@click.option(
+    "--shrink-limit",
+    type=click.FloatRange(0, 100),
+    default=5.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="How far a number may fall.",
+)
+@click.option(
+    "--max-parallel",
+    type=click.IntRange(1, 32),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Files fetched at a time.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, min_open=True),
+    default=21_600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the service to be ready.",
+)
+@click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or one of the settings.")
+@click.option("--p12", type=click.Path(path_type=Path), metavar="FILE", help="Use this P12 instead.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Its passphrase.")
+@click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit of a call.")
+def export(
+    *,
+    regions: tuple[str, ...],
+    everything: bool,
+    out: Path,
+    resume: bool,
+    accept_shrink: bool,
+    shrink_limit: float,
+    max_parallel: int,
+    wait: float,
+    **place: Any,
+) -> int:
+    """Keep a full copy of the directory in a folder.
+
+    DIR/current leads to the good copy: NDJSON files, one a resource type, and manifest.json. It is replaced in one
+    step, and only by a copy that is whole. A run that was stopped goes on with --resume.
+    """
+    _one_of(everything, bool(regions), resume)
+    options = Options(
+        parallel=max_parallel, accept_shrink=accept_shrink, shrink_limit=shrink_limit / 100, patience=wait
+    )
+    with opened(Flags(**place)) as where, _told(out):
+        ours = where.settings.rorn.export
+        selection = None if resume else Selection(regions, ours.type, ours.output_format or "")
+        identity = None if where.identity is None else where.identity()
+        with (
+            NationalRorClient.from_settings(where.settings, identity=identity, environment=where.environment) as client,
+            _watching() as watcher,
+            _signals_reach_us(),
+        ):
+            copy(client, out, selection, options=options, watcher=watcher)
+    sys.stdout.write(f"{out / 'current'}\n")
+    return 0
+
+
+def _one_of(*given: bool) -> None:
+    if sum(given) != 1:
+        raise click.UsageError("one of --all, --region and --resume says what to do")
+
+
+@contextlib.contextmanager
+def _signals_reach_us() -> Iterator[None]:
+    """Take SIGINT even when the shell that started us in the background set it aside."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _told(out: Path) -> Iterator[None]:
+    """Give the verdicts their exit codes, and say after any other stop that the run can be taken up again."""
+    try:
+        yield
+    except ShrunkError as error:
+        tell(error.message, error.hint)
+        for fall in error.falls:
+            sys.stderr.write(f"  {printable(fall)}\n")
+        raise click.exceptions.Exit(BAD_VERDICT) from error
+    except LockedError as error:
+        tell(error.message, error.hint)
+        raise click.exceptions.Exit(LOCKED) from error
+    except BaseException as error:
+        if not isinstance(error, _ABSENT) and isinstance(error, RorError | OSError | KeyboardInterrupt | SystemExit):
+            sys.stderr.write(f"Stopped; ror-sante rorn export --resume --out {printable(out)} goes on from here.\n")
+        raise
+
+
+# ------------------------------------------------------------------ progress
+
+
+@contextlib.contextmanager
+def _watching() -> Iterator[Watcher]:
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[files]}", markup=False),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console(sys.stderr),
+    ) as bar:
+        yield _Bar(bar)
+
+
+class _Lines:
+    """One JSON line a step."""
+
+    def step(self, name: str, /, **about: object) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        sys.stderr.write(json.dumps({"time": now, "step": name, **about}, ensure_ascii=False) + "\n")
+        sys.stderr.flush()
+
+    def received(self, size: int, /) -> None:
+        """Say nothing: a step is a line, a piece is not."""
+
+
+class _Bar:
+    """A bar for the files of a job; the other steps are its label."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("starting", total=None, files="")
+        self._files = 0
+        self._whole = 0
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def step(self, name: str, /, **about: object) -> None:
+        with self._lock:
+            if name == "ready":
+                self._files, self._whole = _number(about, "files"), _number(about, "whole")
+            elif name == "file":
+                self._whole += 1
+            label = " ".join(filter(None, (_LABELS.get(name, name), printable(about.get("progress", ""), 40))))
+            self._bar.update(self._task, description=label, files=f"{self._whole}/{self._files} files")
+            self._guess()
+
+    def received(self, size: int, /) -> None:
+        with self._lock:
+            self._bytes += size
+            self._bar.update(self._task, completed=self._bytes)
+
+    def _guess(self) -> None:
+        """Guess the size of all by that of the files so far; the service does not say it."""
+        if self._whole:
+            self._bar.update(self._task, total=self._bytes * max(self._files, self._whole) / self._whole)
+
+
+def _number(about: dict[str, object], name: str) -> int:
+    value = about.get(name)
+    return value if isinstance(value, int) else 0
+
+
+_LABELS = {
+    "begun": "asking for the export",
+    "job": "the service works",
+    "waiting": "the service works",
+    "ready": "fetching",
+    "file": "fetching",
+    "restarted": "the job is lost, starting again",
+    "assembling": "writing the copy",
+    "published": "done",
+}
