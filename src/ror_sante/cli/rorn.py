@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,12 +11,15 @@ import click
 from rich.live import Live
 from rich.spinner import Spinner
 
+from ror_sante.api.capability import differences
 from ror_sante.api.national import NationalRorClient
-from ror_sante.cli import rows
+from ror_sante.api.query import HealthcareServiceQuery
+from ror_sante.api.views import Pool
+from ror_sante.cli import rows, table
 from ror_sante.cli.console import console, text
 from ror_sante.cli.export import export
 from ror_sante.cli.place import Flags, opened
-from ror_sante.cli.statement import summary
+from ror_sante.cli.statement import comparison, summary
 from ror_sante.cli.verb import Verb, VerbGroup, ending
 
 if TYPE_CHECKING:
@@ -58,12 +60,13 @@ def _about_place(command: F) -> F:
     cls=Verb,
     epilog=ending(
         _CODES,
-        "ror-sante rorn search HealthcareService -p _tag=52 --max 10",
+        "ror-sante rorn search HealthcareService -p _tag=52 --full-offer --max 10",
         "ror-sante rorn search Organization -p name=clinique > organisations.ndjson",
     ),
 )
 @click.argument("resource_type", metavar="TYPE")
 @click.option("-p", "params", multiple=True, metavar="NAME=VALUE", help="Search parameter; repeat it for more.")
+@click.option("--full-offer", is_flag=True, help="Bring organizations, places, roles and people along.")
 @click.option("--max", "most", type=click.IntRange(1), metavar="N", help="Stop after N; a table stops at 50.")
 @click.option("--included", is_flag=True, help="Also what _include and _revinclude bring.")
 @click.option("--allow-truncated", is_flag=True, help="Take the first 10 000 of a larger result.")
@@ -72,6 +75,7 @@ def search(
     *,
     resource_type: str,
     params: tuple[str, ...],
+    full_offer: bool,
     most: int | None,
     included: bool,
     allow_truncated: bool,
@@ -81,21 +85,46 @@ def search(
     """Search, and print one row a resource.
 
     TYPE is HealthcareService, Location, Organization, Practitioner or PractitionerRole. A result beyond 10 000 is an
-    error, because the service cuts it there without a word.
+    error, because the service cuts it there without a word. --full-offer is for HealthcareService: it lets a table name
+    organization, city and telephone.
     """
     style = style or rows.default_format()
-    pairs = [_pair(word) for word in params]
+    pairs = [*map(_pair, params), *_brought(resource_type, full_offer=full_offer)]
     limit = most or (rows.TABLE_ROWS + 1 if style == "table" else None)
     with _client(place) as client, _progress(style) as tick:
         found = client.search(
-            resource_type, pairs, max_results=limit, included=included, allow_truncated=allow_truncated
+            resource_type,
+            pairs,
+            max_results=limit,
+            included=included or style == "table",
+            allow_truncated=allow_truncated,
         )
         with contextlib.closing(found):
-            shown = rows.TABLE_ROWS if style == "table" and most is None else None
-            count = rows.write(tick(itertools.islice(found, shown)), style, resource_type=resource_type)
-            more = shown is not None and next(found, None) is not None
+            if style == "table":
+                shown = rows.TABLE_ROWS if most is None else None
+                count, more = _as_table(tick(found), shown, included=included)
+            else:
+                count, more = rows.write(tick(found), style, resource_type=resource_type), False
     _tell(count, more=more)
     return 0
+
+
+def _brought(resource_type: str, *, full_offer: bool) -> tuple[tuple[str, str], ...]:
+    if full_offer and resource_type != HealthcareServiceQuery.resource_type:
+        raise click.BadParameter("it is for HealthcareService alone", param_hint="--full-offer")
+    return HealthcareServiceQuery().full_offer().params if full_offer else ()
+
+
+def _as_table(found: Iterable[Resource], shown: int | None, *, included: bool) -> tuple[int, bool]:
+    """Print the matches, named by all that came along, and that too when it is wanted.
+
+    Returns:
+        How many were printed, and whether there are more.
+    """
+    everything = list(found)
+    matches = [each for each in everything if each.mode != "include"]
+    listed = matches[:shown] + [each for each in everything if included and each.mode == "include"]
+    return table.write(listed, Pool(everything)), shown is not None and len(matches) > shown
 
 
 @rorn.command("read", cls=Verb, epilog=ending(_CODES, "ror-sante rorn read HealthcareService 252467"))
@@ -110,14 +139,25 @@ def read(*, resource_type: str, resource_id: str, style: str | None, **place: An
     return 0
 
 
-@rorn.command("metadata", cls=Verb, epilog=ending(_CODES, "ror-sante rorn metadata --format json"))
+@rorn.command(
+    "metadata",
+    cls=Verb,
+    epilog=ending(_CODES, "ror-sante rorn metadata --format json", "ror-sante rorn metadata --compare --format table"),
+)
+@click.option("--compare", is_flag=True, help="Print where the server and this client differ.")
 @_about_place
-def metadata(*, style: str | None, **place: Any) -> int:
-    """Print what the server says it can do."""
+def metadata(*, compare: bool, style: str | None, **place: Any) -> int:
+    """Print what the server says it can do.
+
+    With --compare, print where that differs from what this client assumes: FHIR version, formats, interactions,
+    search parameters, includes. Differences are no error.
+    """
     with _client(place) as client:
         found = client.metadata()
     style = style or rows.default_format()
-    if style == "table":
+    if compare:
+        comparison(differences(found), style)
+    elif style == "table":
         summary(found)
     else:
         rows.write([found], style, resource_type="CapabilityStatement", single=True)

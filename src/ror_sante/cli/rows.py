@@ -7,9 +7,8 @@ import itertools
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.table import Table
-
-from ror_sante.cli.console import console, text
+from ror_sante.api.views import Pool
+from ror_sante.cli import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
 FORMATS: Final = ("table", "ndjson", "json", "csv")
 # What a person reads; who wants all of it writes --max, or another format.
 TABLE_ROWS: Final = 50
-
-_NOT_IN_TABLES: Final = {"identifier", "category", "providedBy"}
-_DATE: Final = len("2026-01-01")
-_WHOLE: Final = {"id", "active", "status", "lastUpdated"}
-_GAP: Final = 2
-_NARROWEST: Final = 4
 
 # A spreadsheet runs what starts with one of these (OWASP, "CSV injection").
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -94,14 +87,15 @@ def write(resources: Iterable[Resource], style: str, *, resource_type: str, sing
     Args:
         resources: what comes in.
         style: one of `FORMATS`.
-        resource_type: of the search: it chooses the columns.
+        resource_type: of the search: it chooses the columns of CSV.
         single: one resource: JSON writes an object, not a list.
 
     Returns:
         How many were written.
     """
     if style == "table":
-        return _table(resources, resource_type)
+        listed = list(resources)
+        return table.write(listed, Pool(listed))
     writers: dict[str, Callable[[Iterator[Resource]], Iterator[str]]] = {
         "ndjson": _ndjson,
         "json": _object if single else _json,
@@ -136,7 +130,7 @@ def _csv(resources: Iterator[Resource], resource_type: str) -> Iterator[str]:
     columns = columns_of(resource_type)
     yield _csv_line([name for name, _ in columns])
     for resource in resources:
-        yield _csv_line([_harmless(value) for value in values(resource, columns)])
+        yield _csv_line([harmless(value) for value in values(resource, columns)])
 
 
 class _Echo:
@@ -151,43 +145,10 @@ def _csv_line(cells: list[str]) -> str:
     return line
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """Show control characters, and put an apostrophe before what a spreadsheet would run."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cell)
     return f"'{shown}" if cell.startswith(_FORMULA) else shown
-
-
-def _table(resources: Iterable[Resource], resource_type: str) -> int:
-    """One line a resource: ids and dates whole, texts as wide as the terminal allows; CSV and JSON have it all."""
-    columns = tuple(column for column in columns_of(resource_type) if column[0] not in _NOT_IN_TABLES)
-    lines = [[text(value) for value in values(resource, columns)] for resource in resources]
-    if not lines:
-        return 0
-    for line, (at, (name, _)) in itertools.product(lines, enumerate(columns)):
-        if name == "lastUpdated":
-            line[at].truncate(_DATE)
-    made = console()
-    names = [name for name, _ in columns]
-    natural = [max(len(name), *(line[at].cell_len for line in lines)) for at, name in enumerate(names)]
-    grid = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
-    for name, width in zip(names, _fitted(names, natural, made.width), strict=True):
-        grid.add_column(text(name), overflow="ellipsis", no_wrap=True, width=width)
-    for line in lines:
-        grid.add_row(*line)
-    made.print(grid)
-    return len(lines)
-
-
-def _fitted(names: list[str], natural: list[int], width: int) -> list[int]:
-    """Make columns narrower until they fit: always the widest of those that hold texts."""
-    widths = dict(enumerate(natural))
-    texts = [at for at, name in enumerate(names) if name not in _WHOLE]
-    while sum(widths.values()) + _GAP * len(widths) > width:
-        widest = max(texts, key=lambda at: widths[at])
-        if widths[widest] <= _NARROWEST:
-            break
-        widths[widest] -= 1
-    return list(widths.values())
 
 
 def columns_of(resource_type: str) -> tuple[tuple[str, str], ...]:

@@ -1,15 +1,22 @@
-"""Print what a server says it can do, in a page."""
+"""Print what a server says it can do, and where it differs from the client."""
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from ror_sante.api.capability import Difference
 from ror_sante.cli.console import console, text
+from ror_sante.cli.rows import harmless
+from ror_sante.cli.table import grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ror_sante.api.fhir.resource import Resource
 
@@ -26,6 +33,28 @@ def summary(statement: Resource) -> None:
     for name, value in _lines(statement):
         grid.add_row(text(name, "bold"), text(value))
     console().print(grid)
+
+
+def comparison(found: Sequence[Difference], style: str) -> None:
+    """Print the differences between a server and the client.
+
+    Args:
+        found: of `ror_sante.api.capability.differences`.
+        style: one of `ror_sante.cli.rows.FORMATS`.
+    """
+    names = [field.name for field in dataclasses.fields(Difference)]
+    rows = [dataclasses.asdict(each) for each in found]
+    if style == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows([names, *([harmless(cell) for cell in row.values()] for row in rows)])
+    elif style == "json":
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+    elif style == "ndjson":
+        sys.stdout.writelines(json.dumps(row) + "\n" for row in rows)
+    elif rows:
+        grid(names, [list(row.values()) for row in rows])
+    if not rows:
+        sys.stderr.write("The server states all that this client assumes, and nothing else.\n")
 
 
 def _lines(statement: Resource) -> Iterator[tuple[str, str]]:
