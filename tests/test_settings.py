@@ -502,9 +502,9 @@ def test_a_secret_that_cannot_be_read_is_told_without_its_content(tmp_path: Path
 
 def test_nothing_else_in_the_package_reads_our_variables() -> None:
     """The names stand in one table; no other module asks the process environment for them."""
-    package = Path(module.__file__).parent
-    for path in package.rglob("*.py"):
-        if path.name != "settings.py":
+    settings = Path(module.__file__).parent
+    for path in settings.parent.rglob("*.py"):
+        if path.parent != settings:
             text = path.read_text(encoding="utf-8")
             assert 'environ["ROR_SANTE_' not in text
             assert 'environ.get("ROR_SANTE_' not in text

@@ -1,0 +1,43 @@
+"""Settings as typed values: flags, then ``ROR_SANTE_*`` variables, then one TOML file, then defaults."""
+
+from __future__ import annotations
+
+from ror_sante.settings.bench import SIMULATOR
+from ror_sante.settings.loading import load_settings
+from ror_sante.settings.places import FILE_NAME, find_file, usual_places
+from ror_sante.settings.secret import Secret, read_secret
+from ror_sante.settings.tables import (
+    AnnuaireSettings,
+    EnvironmentSettings,
+    ExportSettings,
+    IdentitySettings,
+    InterRorSettings,
+    NetworkSettings,
+    RegionSettings,
+    RornSettings,
+    Table,
+)
+from ror_sante.settings.variables import PREFIX, VARIABLES
+from ror_sante.settings.whole import Settings
+
+__all__ = [
+    "FILE_NAME",
+    "PREFIX",
+    "SIMULATOR",
+    "VARIABLES",
+    "AnnuaireSettings",
+    "EnvironmentSettings",
+    "ExportSettings",
+    "IdentitySettings",
+    "InterRorSettings",
+    "NetworkSettings",
+    "RegionSettings",
+    "RornSettings",
+    "Secret",
+    "Settings",
+    "Table",
+    "find_file",
+    "load_settings",
+    "read_secret",
+    "usual_places",
+]

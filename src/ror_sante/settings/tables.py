@@ -1,0 +1,172 @@
+"""The tables of the settings file, each a typed value."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  msgspec resolves the annotations
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ror_sante.environments import IGC_SANTE, WEB_PKI, Coding
+from ror_sante.errors import ConfigurationError
+from ror_sante.settings.secret import Secret  # noqa: TC001  msgspec resolves the annotations
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the settings file; an unknown key or a wrong type is an error that names the key."""
+
+
+class IdentitySettings(Table, frozen=True, kw_only=True):
+    """Where our certificate lies, and where its passphrase comes from.
+
+    Attributes:
+        p12: the P12 file; instead of `certificate` and `key`.
+        certificate: a PEM or DER certificate, with `key` beside it.
+        key: the private key of `certificate`.
+        passphrase_file: a file with the passphrase alone.
+        passphrase: from ``ROR_SANTE_IDENTITY_PASSPHRASE`` only; never in a file or an argument.
+        next: the P12 that will take over, for a renewal without an outage.
+        intermediates: certificates that neither the P12 nor this package holds.
+    """
+
+    p12: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    passphrase_file: Path | None = None
+    passphrase: Secret | None = None
+    next: Path | None = None
+    intermediates: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.p12 is not None and (self.certificate is not None or self.key is not None):
+            raise ConfigurationError(
+                "p12 and certificate/key are both given",
+                hint="Keep one of them: a P12, or a certificate and its key.",
+            )
+        if (self.certificate is None) != (self.key is None):
+            missing = "key" if self.key is None else "certificate"
+            raise ConfigurationError(f"{missing} is missing", hint="certificate and key are two files, given together.")
+
+
+class NetworkSettings(Table, frozen=True, kw_only=True):
+    """How to reach the services; times in seconds.
+
+    Attributes:
+        proxy: ``http://host:port`` of a proxy, or ``environment`` for that of ``HTTPS_PROXY``; None goes direct.
+        proxy_user: user name for the proxy.
+        proxy_password_file: a file with the proxy's password alone.
+        no_proxy: hosts that are reached without the proxy.
+        connect_timeout: longest wait for one connection.
+        read_timeout: longest silence of a server.
+        deadline: longest time of one call with all its retries.
+    """
+
+    proxy: str | None = None
+    proxy_user: str | None = None
+    proxy_password_file: Path | None = None
+    no_proxy: tuple[str, ...] = ()
+    connect_timeout: Seconds = 5.0
+    read_timeout: Seconds = 30.0
+    deadline: Seconds = 120.0
+
+    def __post_init__(self) -> None:
+        if self.proxy is not None and self.proxy != "environment" and not _is_proxy_url(self.proxy):
+            raise ConfigurationError(
+                "proxy is not an http:// address with a host and no user name",
+                hint="Write http://host:port, and the user in proxy_user and proxy_password_file.",
+            )
+
+
+class ExportSettings(Table, frozen=True, kw_only=True):
+    """What ``$export`` is asked for."""
+
+    type: tuple[str, ...] = ()
+    output_format: str | None = None
+
+
+class RornSettings(Table, frozen=True, kw_only=True):
+    """The account at the national ROR, as ANS gave it.
+
+    Attributes:
+        client_id: the OAuth 2 client; one an environment and a role.
+        identity: name of a table ``[identities.NAME]``; None means ``[identity]``.
+        scope: sent only when set.
+        client_secret_file: for access profile 0 alone, which has no certificate.
+        present_certificate_to_api: show the certificate to the API host too.
+        profile: the ``Ror-Profil-Utilisateur-*`` headers.
+        role: the ``Ror-Role-Metier-*`` headers.
+        export: what ``$export`` is asked for.
+    """
+
+    client_id: str | None = None
+    identity: str | None = None
+    scope: str | None = None
+    client_secret_file: Path | None = None
+    present_certificate_to_api: bool = True
+    profile: Coding | None = None
+    role: Coding | None = None
+    export: ExportSettings = ExportSettings()
+
+
+class AnnuaireSettings(Table, frozen=True, kw_only=True):
+    """The account at the Annuaire Santé."""
+
+    identity: str | None = None
+    api_key_file: Path | None = None
+
+
+class RegionSettings(Table, frozen=True, kw_only=True):
+    """One region of the inter-ROR search; what is None is taken from ``[inter_ror]``, then from ``[rorn]``."""
+
+    base_url: str | None = None
+    identity: str | None = None
+    client_id: str | None = None
+    client_secret_file: Path | None = None
+    token_url: str | None = None
+    scope: str | None = None
+    present_certificate_to_api: bool | None = None
+    profile: Coding | None = None
+    role: Coding | None = None
+    anchors: tuple[str, ...] | None = None
+
+
+class InterRorSettings(Table, frozen=True, kw_only=True):
+    """The account of the inter-ROR search; what is None is taken from ``[rorn]``."""
+
+    identity: str | None = None
+    client_id: str | None = None
+    client_secret_file: Path | None = None
+    token_url: str | None = None
+    scope: str | None = None
+    present_certificate_to_api: bool | None = None
+    profile: Coding | None = None
+    role: Coding | None = None
+    anchors: tuple[str, ...] | None = None
+    regions: dict[str, RegionSettings] = {}
+
+
+class EnvironmentSettings(Table, frozen=True, kw_only=True):
+    """A place of your own; the attributes are those of `ror_sante.Environment`."""
+
+    token_url: str
+    api_url: str
+    diffusion_path: str = "/ws-diffusion-fhir"
+    annuaire_download_url: str | None = None
+    annuaire_fhir_url: str | None = None
+    anchors: tuple[str, ...] = (IGC_SANTE,)
+    token_anchors: tuple[str, ...] | None = None
+    api_anchors: tuple[str, ...] | None = None
+    annuaire_download_anchors: tuple[str, ...] | None = None
+    annuaire_fhir_anchors: tuple[str, ...] = (WEB_PKI,)
+
+
+def _is_proxy_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme == "http" and bool(parts.hostname) and parts.username is None
