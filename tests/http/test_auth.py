@@ -299,7 +299,7 @@ def test_threads_that_wait_share_the_failure_and_the_next_one_tries_again(server
 
 def test_a_thread_waits_for_another_no_longer_than_it_may(server, source, reply) -> None:
     """The one that fetches has five seconds, the one that waits a tenth of one."""
-    there = server(Endpoint(reply, pause=2.0))
+    there = server(Endpoint(reply, pause=1.0))
     tokens = source(there, clock=SYSTEM_CLOCK)
     leader = threading.Thread(target=tokens.token, kwargs={"remaining": 5.0})
     leader.start()
