@@ -20,6 +20,7 @@ from ror_sante.errors import (
     ValidityError,
 )
 from ror_sante.http.proxy import Proxy
+from ror_sante.http.rate import RateLimit
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import SessionFactory, Timeouts
 from ror_sante.pki.identity import ClientIdentity
@@ -300,3 +301,19 @@ def test_the_two_trees_of_one_name_are_told_apart(pki) -> None:
     """An anchor of the same name and another key does not accept our chain."""
     with pytest.raises(UntrustedChainError):
         SessionFactory(pki.identity(), SimulatorPki.create().anchor)
+
+
+# ------------------------------------------------------------------ the rate limit
+
+
+def test_a_session_keeps_to_the_rate_limit_of_its_factory(serve, session_to, clock) -> None:
+    """The second call waits for its turn, on the clock of the limit."""
+    server = serve()
+    session = session_to(server, rate=RateLimit(2, burst=1, clock=clock))
+    assert [session.get(server.url).status_code for _ in range(2)] == [200, 200]
+    assert clock.slept == [0.5]
+
+
+def test_a_session_of_its_own_has_the_default_limit(serve, session_to) -> None:
+    """On by default: nothing has to be switched on."""
+    assert isinstance(session_to(serve()).rate, RateLimit)

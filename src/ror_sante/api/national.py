@@ -22,6 +22,7 @@ from ror_sante.http.auth import ClientCredentials
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.http.exchange import Exchange, Request
 from ror_sante.http.proxy import Proxy
+from ror_sante.http.rate import CALLS_PER_SECOND, RateLimit
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import SessionFactory, Timeouts
 from ror_sante.pki.anchor import load_anchors
@@ -80,6 +81,7 @@ class NationalRorClient:
         timeout: limits of one attempt.
         proxy: the HTTP proxy, named explicitly.
         pool_size: connections kept for each host; take the number of your threads.
+        calls_per_second: how often each host is called at most, after a burst (`ror_sante.http.rate`).
         clock: tests move it.
         at: the time at which the certificate is judged; None is now.
 
@@ -104,6 +106,7 @@ class NationalRorClient:
         timeout: Timeouts | None = None,
         proxy: Proxy | str | None = None,
         pool_size: int = 32,
+        calls_per_second: float = CALLS_PER_SECOND,
         clock: Clock = SYSTEM_CLOCK,
         at: datetime | None = None,
     ) -> None:
@@ -116,6 +119,7 @@ class NationalRorClient:
         self._closed = False
         retry = retry or RetryPolicy()
         timeout = timeout or Timeouts()
+        rate = RateLimit(calls_per_second, clock=clock)
 
         def factory(words: tuple[str, ...], shown: ClientIdentity | None) -> SessionFactory:
             return SessionFactory(
@@ -127,6 +131,7 @@ class NationalRorClient:
                 pool_size=pool_size,
                 at=at,
                 identity_anchor=_identity_anchor(environment) if shown is not None else None,
+                rate=rate,
                 clock=clock,
             )
 
@@ -140,7 +145,7 @@ class NationalRorClient:
             api_side.session(environment.api_url),
         )
         tokens = ClientCredentials(
-            Exchange(self._sessions[0], retry=retry, timeout=timeout, clock=clock),
+            Exchange(self._sessions[0], retry=retry, timeout=timeout, rate=rate, clock=clock),
             environment.token_url,
             client_id=client_id,
             client_secret=client_secret,
@@ -148,7 +153,7 @@ class NationalRorClient:
             clock=clock,
         )
         self._exchange = Exchange(
-            self._sessions[1], retry=retry, timeout=timeout, tokens=tokens, judge=judge, clock=clock
+            self._sessions[1], retry=retry, timeout=timeout, tokens=tokens, judge=judge, rate=rate, clock=clock
         )
 
     @classmethod

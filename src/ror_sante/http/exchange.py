@@ -20,6 +20,7 @@ from ror_sante.http.status import front_end_refusal, status_error
 if TYPE_CHECKING:
     from ror_sante.http.auth import Tokens
     from ror_sante.http.clock import Clock
+    from ror_sante.http.rate import RateLimit
     from ror_sante.http.retry import RetryBudget, RetryPolicy
     from ror_sante.http.session import Timeouts
 
@@ -67,6 +68,7 @@ class Exchange:
         tokens: gives the bearer token; None sends none.
         judge: tells whether an answer is an error.
         limits: how large an answer may be.
+        rate: how often a host is called; None holds nothing back.
         clock: what tells the time and waits.
     """
 
@@ -79,6 +81,7 @@ class Exchange:
         tokens: Tokens | None = None,
         judge: Judge = status_error,
         limits: Limits | None = None,
+        rate: RateLimit | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.session = session
@@ -87,6 +90,7 @@ class Exchange:
         self.tokens = tokens
         self.judge = judge
         self.limits = limits or Limits()
+        self.rate = rate
         self.clock = clock
 
     def send(self, request: Request, *, judge: Judge | None = None, within: float = _FOREVER) -> Answer:
@@ -191,7 +195,9 @@ class _Call:
         return self._exchanged(newer, end)
 
     def _exchanged(self, bearer: _Bearer | None, end: float) -> Answer:
-        """Send one request, read its answer whole, and give the connection back."""
+        """Send one request when it may go, read its answer whole, and give the connection back."""
+        if self._exchange.rate is not None:
+            self._exchange.rate.admit(self._request.url, within=self._left(end))
         self._sent += 1
         start = self._clock.monotonic()
         try:

@@ -11,6 +11,7 @@ from requests.adapters import BaseAdapter
 from ror_sante.errors import ConfigurationError, RorError, UnexpectedResponseError, masked_url
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.http.proxy import Proxy
+from ror_sante.http.rate import RateLimit
 from ror_sante.http.retry import RetryBudget, RetryPolicy, retry_after_seconds
 from ror_sante.pki.identity import gravest
 from ror_sante.tls.adapter import Origin, PinnedAdapter, limits
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110 section 9.2.2
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
+_LEAST = 0.001  # seconds; urllib3 takes no limit of 0, and a wait may end a little late
 _FIXED = frozenset({"adapters", "verify", "cert", "trust_env"})
 
 
@@ -64,6 +66,7 @@ class SessionFactory:
         identity_anchor: the roots our own chain must end at, when they differ from `anchor`.
         lend: intermediates for a server that forgets to send its own (see `build_context`).
         wide_tls12: accept the older TLS 1.2 suites too.
+        rate: how often a host is called; None takes the default (`ror_sante.http.rate`).
         clock: what tells the time and waits; tests give their own.
 
     Raises:
@@ -84,6 +87,7 @@ class SessionFactory:
         identity_anchor: TrustAnchor | Iterable[TrustAnchor] | None = None,
         lend: Iterable[x509.Certificate] = (),
         wide_tls12: bool = False,
+        rate: RateLimit | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         anchors = _several(anchor)
@@ -95,6 +99,7 @@ class SessionFactory:
         self._timeout = timeout or Timeouts()
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._pool_size = pool_size
+        self._rate = rate or RateLimit(clock=clock)
         self._clock = clock
 
     @property
@@ -123,7 +128,9 @@ class SessionFactory:
             proxy_authorization=self._proxy.authorization if self._proxy else "",
         )
         proxies = {f"https://{host}": self._proxy.url for host in _served(self._proxy, allowed) if self._proxy}
-        return RorSession(adapter, retry=self._retry, timeout=self._timeout, proxies=proxies, clock=self._clock)
+        return RorSession(
+            adapter, retry=self._retry, timeout=self._timeout, proxies=proxies, rate=self._rate, clock=self._clock
+        )
 
 
 def _several(anchor: TrustAnchor | Iterable[TrustAnchor]) -> tuple[TrustAnchor, ...]:
@@ -158,14 +165,18 @@ class RorSession(requests.Session):
         retry: RetryPolicy,
         timeout: Timeouts,
         proxies: Mapping[str, str],
+        rate: RateLimit | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
         self.trust_env = False
         self.budget = RetryBudget()
+        self.rate = rate or RateLimit(clock=clock)
         self._pinned = adapter
         self._timeout = timeout
-        self._retrying = _RetryingAdapter(adapter, retry=retry, budget=self.budget, timeout=timeout, clock=clock)
+        self._retrying = _RetryingAdapter(
+            adapter, retry=retry, budget=self.budget, timeout=timeout, rate=self.rate, clock=clock
+        )
         self.adapters.clear()
         self.adapters["https://"] = self._retrying
         self.proxies.update(proxies)
@@ -179,7 +190,7 @@ class RorSession(requests.Session):
     def exchange_send(
         self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float] | None = None
     ) -> requests.Response:
-        """Send one request once: no retry, no redirect, body unread.
+        """Send one request once: no retry, no redirect, no waiting for the rate limit, body unread.
 
         Args:
             prepared: the request.
@@ -255,13 +266,21 @@ class _RetryingAdapter(BaseAdapter):
     """Repeats, behind a session, what its policy allows; each attempt goes through the pinned adapter."""
 
     def __init__(
-        self, pinned: PinnedAdapter, *, retry: RetryPolicy, budget: RetryBudget, timeout: Timeouts, clock: Clock
+        self,
+        pinned: PinnedAdapter,
+        *,
+        retry: RetryPolicy,
+        budget: RetryBudget,
+        timeout: Timeouts,
+        rate: RateLimit,
+        clock: Clock,
     ) -> None:
         super().__init__()
         self._pinned = pinned
         self._retry = retry
         self._budget = budget
         self._timeout = timeout
+        self._rate = rate
         self._clock = clock
 
     def send(
@@ -282,7 +301,10 @@ class _RetryingAdapter(BaseAdapter):
         def attempt(remaining: float) -> requests.Response:
             while discarded:
                 discarded.pop().close()
-            limit = (min(connect, remaining), min(read, remaining))
+            end = self._clock.monotonic() + remaining
+            self._rate.admit(str(request.url), within=remaining)
+            left = max(_LEAST, end - self._clock.monotonic())
+            limit = (min(connect, left), min(read, left))
             response = self._pinned.send(request, stream, limit, verify, cert, proxies)
             if repeatable and response.status_code in _TRY_AGAIN:
                 discarded.append(response)
