@@ -21,6 +21,7 @@ from ror_sante.errors import ConfigurationError
 from ror_sante.simulator.clock import SimulatorClock
 from ror_sante.simulator.config_folder import write_folder
 from ror_sante.simulator.data import Directory
+from ror_sante.simulator.evolution import evolved
 from ror_sante.simulator.faults import FaultQueue, Scene
 from ror_sante.simulator.fhir import CAPACITY_PATH, DIFFUSION_PATH, FhirService
 from ror_sante.simulator.listener import PATIENCE, Listener
@@ -305,6 +306,22 @@ class Simulator:
         """
         now = self.directory
         self._fhir.directory = Directory(now.size if size is None else size, now.seed if seed is None else seed)
+
+    def evolve(self, edited: Mapping[str, int], gone: Mapping[str, int] | None = None) -> None:
+        """Let records be edited or vanish now, by the simulator's clock; which ones, the seed says.
+
+        An edited record has another name and a new ``lastUpdated``; what refers to it keeps its own. Exports that have
+        begun keep the data of their start.
+
+        Args:
+            edited: how many records of each type, such as ``{"HealthcareService": 3, "Organization": 1}``.
+            gone: how many records of each type vanish.
+
+        Raises:
+            ConfigurationError: no such type, or more records than there are.
+        """
+        at = int(self.clock.now().timestamp())
+        self._fhir.directory = evolved(self.directory, at=at, edited=edited, gone=gone or {})
 
     # -------------------------------------------------------------- answering
 

@@ -1,0 +1,86 @@
+"""Let the synthetic directory change with time: records are edited or vanish, the same ones for the same seed."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ror_sante.errors import ConfigurationError
+from ror_sante.simulator.data import Directory
+from ror_sante.simulator.payloads import payload
+from ror_sante.simulator.records import TYPES, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+
+class Evolved(Directory):
+    """A directory in which something has happened since its beginning.
+
+    Args:
+        first: the directory before.
+        edited: when records were edited, in seconds since the epoch, by their reference.
+        gone: references of the records that vanished.
+    """
+
+    def __init__(self, first: Directory, *, edited: Mapping[str, int], gone: Collection[str]) -> None:
+        super().__init__(first.size, first.seed)
+        self.edited = dict(edited)
+        self.gone = frozenset(gone)
+        self._first = Directory(first.size, first.seed)
+
+    def records(self, resource_type: str) -> Sequence[Record]:
+        """Give every record of a type that is left, in the order of their ids."""
+        return list(self._now[resource_type].values())
+
+    def get(self, reference: str) -> Record | None:
+        """Find a record by its reference."""
+        return self._now.get(reference.partition("/")[0], {}).get(reference)
+
+    def body(self, record: Record) -> bytes:
+        """Give the JSON of a record."""
+        return msgspec.json.encode(payload(record))
+
+    @cached_property
+    def _now(self) -> dict[str, dict[str, Record]]:
+        return {
+            name: {one.reference: self._as_it_is(one) for one in self._first.records(name) if self._is_left(one)}
+            for name in TYPES
+        }
+
+    def _is_left(self, record: Record) -> bool:
+        return record.reference not in self.gone
+
+    def _as_it_is(self, record: Record) -> Record:
+        at = self.edited.get(record.reference)
+        return record if at is None else replace(record, updated=at, name=f"{record.name} (revu)")
+
+
+def evolved(before: Directory, *, at: int, edited: Mapping[str, int], gone: Mapping[str, int]) -> Evolved:
+    """Let a number of records be edited, and others vanish.
+
+    Args:
+        before: the directory as it is; a run of changes starts from the one before.
+        at: the time of the edits, in seconds since the epoch.
+        edited: how many records of each type are edited.
+        gone: how many vanish.
+
+    Raises:
+        ConfigurationError: no such type, or more than there are.
+    """
+    earlier = before if isinstance(before, Evolved) else Evolved(before, edited={}, gone=())
+    left = {name: [one.reference for one in earlier.records(name)] for name in {**edited, **gone} if name in TYPES}
+    drawn: dict[str, int] = {}
+    vanished: list[str] = []
+    for name in sorted({**edited, **gone}):
+        first, second = edited.get(name, 0), gone.get(name, 0)
+        if name not in TYPES or min(first, second) < 0 or first + second > len(left[name]):
+            raise ConfigurationError(f"{first + second} records of {name[:40]} cannot change", hint="There are fewer.")
+        order = sorted(left[name], key=lambda reference: zlib.crc32(f"{before.seed}/{at}/{reference}".encode()))
+        drawn |= dict.fromkeys(order[:first], at)
+        vanished += order[first : first + second]
+    return Evolved(earlier, edited=earlier.edited | drawn, gone=earlier.gone | set(vanished))
