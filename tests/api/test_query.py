@@ -243,11 +243,12 @@ def test_a_filter_is_written_in_the_rors_dialect(condition: Condition, written: 
         lambda: PLACE.address_city.contains("x"),
         lambda: PLACE.last_updated.gt("2026"),
         lambda: PLACE.near(1, 1, 1),
+        lambda: PLACE.has_offer.specialty("013"),
         lambda: WHERE.name('a "b"'),
     ],
 )
 def test_what_the_dialect_is_not_known_to_have_is_refused(ask: Any) -> None:
-    """Modifiers, other operators, circles, quotes: a text may still say them."""
+    """Modifiers, other operators, circles, who refers, quotes: a text may still say them."""
     with pytest.raises(ConfigurationError, match="_filter"):
         ask()
 

@@ -32,6 +32,9 @@ from ror_sante import (
     Validity,
     load_settings,
 )
+from ror_sante.api.filters import Condition
+from ror_sante.api.query import HealthcareServiceQuery, LocationQuery
+from ror_sante.api.views import HealthcareServiceView, OrganizationView, Position, PractitionerView, views
 
 now = datetime.now(UTC)
 
@@ -72,6 +75,22 @@ with NationalRorClient(
     ror.read("Location", "1").decode()
     ror.metadata()
     assert_type(ror.request("GET", "/ws-diffusion-fhir/metadata").status, int)
+
+# Queries and views: an editor completes what stands here.
+query = HealthcareServiceQuery().specialty("R211|013").location.near(47.2, -1.6, 15).full_offer()
+assert_type(query, HealthcareServiceQuery)
+assert_type(query.organization.identifier("1290004324").has_role.practitioner_identifier("1"), HealthcareServiceQuery)
+assert_type(LocationQuery().nb_capacity.gt(0).has_offer.name.contains("x").region("Bretagne"), LocationQuery)
+assert_type(LocationQuery.where.address_postalcode("60000") | LocationQuery.where.status("active"), Condition)
+assert_type(LocationQuery().limit_value.ge(200, "kg").last_updated.le(now).count(5).sort("_id"), LocationQuery)
+for offer in views(ror.pages(query), HealthcareServiceView):
+    assert_type(offer, HealthcareServiceView)
+    assert_type(offer.organization_chain, tuple[OrganizationView, ...])
+    assert_type(offer.locations[0].position, Position | None)
+    assert_type(offer.roles[0].practitioner, PractitionerView | None)
+    assert_type(offer.telecoms[0].confidentiality, str)
+    assert_type(offer.raw, Resource)
+ror.search(query, max_results=5)
 
 settings = load_settings(Path("ror-sante.toml"), environ={})
 assert_type(settings, Settings)

@@ -39,11 +39,12 @@ class Condition:
         Raises:
             ConfigurationError: a modifier, operator or kind that the dialect is not documented to have.
         """
-        if criterion.modifier or criterion.comparison not in _OPERATORS or criterion.kind == "special":
-            told = criterion.modifier or ("near" if criterion.kind == "special" else criterion.comparison)
+        beyond = criterion.kind == "special" or criterion.name.startswith("_has:")
+        if beyond or criterion.modifier or criterion.comparison not in _OPERATORS:
+            told = f":{criterion.modifier}" if criterion.modifier else criterion.comparison
             raise ConfigurationError(
-                f"_filter: {criterion.name} with {told} is not in the documented dialect",
-                hint="It has eq, ge and le; filter() also takes the whole expression as a text.",
+                f"_filter: {criterion.name} {told} is not in the documented dialect",
+                hint="It has eq, ge and le, and chains; filter() also takes the whole expression as a text.",
             )
         operands = tuple(_operand(value, quoted=criterion.kind == "string") for value in criterion.values)
         return cls(f"{criterion.name} {criterion.comparison} ", operands)
