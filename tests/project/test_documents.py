@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+from docs.generate import plain
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
@@ -82,13 +83,6 @@ def matches(expected: str, printed: str) -> bool:
     """Compare with numbers, widths and ``...`` left open."""
     pattern = ".*".join(re.escape(plain(part)) for part in expected.split("..."))
     return re.fullmatch(pattern, plain(printed), re.DOTALL) is not None
-
-
-def plain(text: str) -> str:
-    """Take out what differs from run to run: durations, digests, numbers, spacing."""
-    text = re.sub(r"<?\d+(\.\d+)? m?s\b", "TIME", text)
-    text = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", text)
-    return re.sub(r"\s+", " ", re.sub(r"\d+", "0", text)).strip()
 
 
 def evaluate_sh(example: Example) -> str | None:
