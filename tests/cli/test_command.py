@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -261,7 +262,7 @@ def test_every_end_has_its_code(
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """`ror-sante ... | head -0` ends quietly, as SIGPIPE would end it."""
-    command = f"{sys.executable} -m ror_sante config show; echo $? >{tmp_path}/code"
+    command = f"{shlex.quote(sys.executable)} -m ror_sante config show; echo $? >{tmp_path}/code"
     reader, writer = os.pipe()
     os.close(reader)
     try:
