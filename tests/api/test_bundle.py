@@ -8,10 +8,10 @@ import sys
 from typing import Any
 
 import pytest
-from tests.api.answers import BASE, answer, entry, offer, outcome, page
 
 from ror_sante.api.fhir.bundle import Bundle, Distance, Resource
 from ror_sante.errors import UnexpectedResponseError
+from tests.api.answers import BASE, answer, entry, offer, outcome, page
 
 NEAR = "http://hl7.org/fhir/StructureDefinition/location-distance"
 

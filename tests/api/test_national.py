@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from tests.api.answers import BASE, FakeExchange, answer, entry, numbered, offer, outcome, page
 
 from ror_sante.api import national
 from ror_sante.api.fhir.outcome import judge
@@ -30,6 +29,7 @@ from ror_sante.http.session import SessionFactory
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.settings import load_settings
 from ror_sante.simulator.pki import SimulatorPki
+from tests.api.answers import BASE, FakeExchange, answer, entry, numbered, offer, outcome, page
 
 API = "https://api.example:8443"
 TOKEN = "https://auth.example/auth/realms/ror/protocol/openid-connect/token"

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from tests.api.answers import BASE, answer, outcome
 
 from ror_sante.api.fhir.outcome import Issue, OperationOutcome, judge
 from ror_sante.errors import ApiError, InvalidRequestError, NotFoundError, PreconditionError, ServerFaultError
+from tests.api.answers import BASE, answer, outcome
 
 
 def parsed(issue: Any) -> OperationOutcome:

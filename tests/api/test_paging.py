@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.api.answers import BASE, SEARCH, answer, entry, numbered, offer, outcome, page
 
 from ror_sante.api.fhir.bundle import Bundle
 from ror_sante.api.fhir.outcome import judge
@@ -18,6 +17,7 @@ from ror_sante.api.origins import OriginRule
 from ror_sante.api.paging import Lookahead, PageWalk, in_turn
 from ror_sante.errors import ApiError, NotFoundError, TruncatedResultError, UnexpectedResponseError
 from ror_sante.http.exchange import Answer
+from tests.api.answers import BASE, SEARCH, answer, entry, numbered, offer, outcome, page
 
 RULE = OriginRule("https://api.example:8443", "/ws-diffusion-fhir")
 

@@ -7,10 +7,10 @@ import json
 import pickle
 
 import pytest
-from tests.api.answers import answer, offer, outcome
 
 from ror_sante.api.fhir.bundle import Resource, to_ndjson
 from ror_sante.errors import UnexpectedResponseError
+from tests.api.answers import answer, offer, outcome
 
 RAW = b'{"resourceType":"Location","id":"12","position":{"latitude":47.2180}}'
 

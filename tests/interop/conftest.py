@@ -17,20 +17,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from cryptography import x509
-from tests.interop.frontends import FRONT_ENDS, PLACES, pem, running
 
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import RorSession, SessionFactory, Timeouts
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.tls.adapter import Origin, PinnedAdapter
 from ror_sante.tls.context import build_context
+from tests.interop.frontends import FRONT_ENDS, OPENSSL, PLACES, pem, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.interop.frontends import Program, Running, Seen
-
     from ror_sante.simulator.pki import Issued
+    from tests.interop.frontends import Program, Running, Seen
 
 REQUIRED = os.environ.get("ROR_SANTE_REQUIRE_INTEROP") == "1"
 DAY = timedelta(days=1)
@@ -176,6 +175,12 @@ def need(program: Program, *, required: bool = REQUIRED) -> str:
     if required:
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def openssl() -> str:
+    """The openssl program."""
+    return need(OPENSSL)
 
 
 class _FrontEnds:

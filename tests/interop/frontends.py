@@ -34,7 +34,7 @@ _STARTS = 3  # a port found free may be taken by the time the server binds it
 
 @dataclass(frozen=True)
 class Program:
-    """A server program, the names it goes by, and the Debian package that brings it."""
+    """A program of another project, the names it goes by, and the Debian package that brings it."""
 
     name: str
     commands: tuple[str, ...]
@@ -49,6 +49,7 @@ class Program:
 NGINX = Program("nginx", ("nginx",), "nginx-light")
 APACHE = Program("Apache httpd", ("apache2", "httpd"), "apache2")
 HAPROXY = Program("HAProxy", ("haproxy",), "haproxy")
+OPENSSL = Program("openssl", ("openssl",), "openssl")
 
 
 @dataclass(frozen=True)

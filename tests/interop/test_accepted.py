@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.interop.frontends import SHOWING_THE_CHAIN, pem
 
 from ror_sante.http.session import SessionFactory
+from tests.interop.frontends import SHOWING_THE_CHAIN, pem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ror_sante.simulator.pki import SimulatorPki
     from tests.interop.conftest import ConnectProxy, Identities, Place
     from tests.interop.frontends import Running
-
-    from ror_sante.simulator.pki import SimulatorPki
 
 LARGE = 5_000_000  # many times what a socket buffers, and what nginx keeps in memory
 
@@ -50,12 +48,9 @@ def test_leaf_and_intermediate_are_pushed_in_order(
 
 
 def test_the_openssl_program_agrees_on_what_was_pushed(
-    place: Place, factory: SessionFactory, pki: SimulatorPki, tmp_path: Path
+    openssl: str, place: Place, factory: SessionFactory, pki: SimulatorPki, tmp_path: Path
 ) -> None:
     """What a front end received verifies up to the root for a TLS client, in the eyes of another program."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed (Debian: apt-get install openssl)")
     with factory.session(place.url) as session:
         seen = place.seen(session.get(place.url + "/index.txt"))
     leaf, *others = seen.pushed or (seen.leaf, pki.intermediate.certificate)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,14 +13,6 @@ from ror_sante.simulator.pki import Issued, SimulatorPki
 from ror_sante.simulator.templates import to_pem
 
 pytestmark = pytest.mark.interop
-
-
-@pytest.fixture(scope="module")
-def openssl() -> str:
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("the openssl program is not on this machine")
-    return program
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ import pytest
 from ror_sante.errors import ClientRejectedError
 
 if TYPE_CHECKING:
-    from tests.interop.conftest import Identities, Unjudged
-    from tests.interop.frontends import Running
-
     from ror_sante.http.session import SessionFactory
     from ror_sante.simulator.pki import SimulatorPki
+    from tests.interop.conftest import Identities, Unjudged
+    from tests.interop.frontends import Running
 
 # TLS 1.2 renegotiates, TLS 1.3 authenticates after the handshake (RFC 8446 section 4.6.2).
 LISTENERS = ("path12", "path13")

@@ -6,12 +6,12 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.interop.frontends import LATE_IN_REFUSING, TLS12, TLS13
 
 from ror_sante.errors import ClientRejectedError
 from ror_sante.http.exchange import Exchange, Request
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import Timeouts
+from tests.interop.frontends import LATE_IN_REFUSING, TLS12, TLS13
 
 if TYPE_CHECKING:
     from tests.interop.conftest import ConnectProxy, Identities, Place, Unjudged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.interop.conftest import need
 from tests.interop.frontends import Program
 

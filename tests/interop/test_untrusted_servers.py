@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.interop.frontends import SERVER_FLAWS
 
 from ror_sante.errors import ServerNotTrustedError
 from ror_sante.http.session import SessionFactory
+from tests.interop.frontends import SERVER_FLAWS
 
 if TYPE_CHECKING:
+    from ror_sante.simulator.pki import SimulatorPki
     from tests.interop.conftest import Identities
     from tests.interop.frontends import Running
-
-    from ror_sante.simulator.pki import SimulatorPki
 
 # A word of the reason that the message must give.
 REASONS = {

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from docs.generate import plain
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
+from docs.generate import plain
 from ror_sante.cli import main
 from ror_sante.cli.root import root
 from ror_sante.settings import load_settings

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.tls_servers import ConnectProxy, TlsServer
-
     from ror_sante.simulator.pki import SimulatorPki
+    from tests.support.tls_servers import ConnectProxy, TlsServer
 
 Serve = "Callable[..., TlsServer]"
 
