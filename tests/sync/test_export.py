@@ -359,6 +359,40 @@ def test_a_run_that_had_published_only_clears_up(copier: Make, watched: Any) -> 
     assert list((made.folder / "work").iterdir()) == []
 
 
+def test_a_run_that_had_published_a_copy_that_is_gone_says_so(copier: Make, watched: Any) -> None:
+    """The journal says that it is there, and it is not."""
+    made = copier(size=10)
+    with pytest.raises(Stop):
+        made.copy(watched=stopping(watched, "published"))
+    (made.folder / "current").unlink()
+    (journal,) = made.folder.rglob("journal.jsonl")
+    with journal.open("a") as file:
+        file.write('{"type":"published","snapshot":"20260101T000000Z-00000000"}\n')
+    with pytest.raises(SyncError, match="has gone"):
+        made.copy(None)
+
+
+def test_what_a_dead_run_left_beside_is_cleared_away(copier: Make, watched: Any) -> None:
+    """Half files, a pointer that was not yet in place, a snapshot that nobody points to."""
+    made = copier(size=20)
+    with pytest.raises(Stop):
+        made.copy(watched=stopping(watched, "job"))
+    (attempt,) = (made.folder / "work").iterdir()
+    (attempt / "all-000000.json.abc.coming").write_bytes(b"half")
+    (made.folder / ".current.abc").symlink_to("snapshots/x")
+    (made.folder / "snapshots" / "20250101T000000Z-00000000").mkdir(parents=True)
+    where = made.copy(None)
+    assert sorted(path.name for path in made.folder.iterdir()) == ["current", "lock", "snapshots", "work"]
+    assert list((made.folder / "snapshots").iterdir()) == [where]
+
+
+def test_a_manifest_of_too_many_files_is_refused(copier: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more than the cap."""
+    monkeypatch.setattr("ror_sante.sync.job._MOST_FILES", 5)
+    with pytest.raises(SyncError, match="names 6 files"):
+        copier().copy()
+
+
 def test_a_job_that_expired_meanwhile_is_not_mixed_with_a_new_one(copier: Make, content_of: Make, good: Make) -> None:
     """The data change and the job ends between two runs: the copy is wholly of the new data."""
     made = copier(export_polls=0)

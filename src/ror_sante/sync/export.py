@@ -188,7 +188,7 @@ class _Attempt:
                 self.jobs[entry.region] = entry
             case Ready():
                 self.ready[entry.region] = entry
-            case Published():
+            case _:
                 self.published = entry.snapshot
 
     def path(self, region: str, number: int) -> Path:

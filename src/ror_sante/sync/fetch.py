@@ -54,12 +54,13 @@ class _Hands:
 
     def work(self) -> None:
         """Fetch one file after the other."""
-        while not self.stop.is_set():
+        while True:
             try:
                 wanted = self.waiting.get_nowait()
             except queue.Empty:
                 return
             try:
+                self._go_on()
                 self._fetch(wanted)
             except BaseException as error:  # noqa: BLE001  the thread that waits raises it
                 self.done.put(error)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMING: Final = ".coming"
+_BUFFER: Final = 256 * 1024  # bytes; the usual 8 KiB are two resources
 
 
 def private_folder(folder: Path) -> Path:
@@ -36,7 +37,7 @@ def create(path: Path) -> BinaryIO:
     """Open a new, empty file of mode 0600 for reading and writing; one that is there is emptied."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     os.fchmod(descriptor, 0o600)  # a umask can only take rights away, and the file may be an old one
-    return os.fdopen(descriptor, "w+b")
+    return os.fdopen(descriptor, "w+b", buffering=_BUFFER)
 
 
 def settle(file: BinaryIO) -> None:
