@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 from importlib.metadata import version
 
@@ -36,6 +37,19 @@ def pytest_report_header() -> list[str]:
 
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return [f"ssl: {ssl.OPENSSL_VERSION}; cryptography: {backend.openssl_version_text()}", f"libraries: {libraries}"]
+
+
+@pytest.fixture(autouse=True)
+def unknown_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer for names under ``.invalid`` (RFC 2606) as a resolver would: a machine without DNS may take seconds to."""
+    resolve = socket.getaddrinfo
+
+    def answer(host: object, *arguments: object, **named: object) -> object:
+        if str(host).rstrip(".").endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *arguments, **named)  # type: ignore[arg-type]  handed on as they came
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
 
 
 @pytest.fixture(autouse=True)

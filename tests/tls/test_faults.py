@@ -250,7 +250,11 @@ def test_a_peer_that_hangs_up_is_told_with_what_it_may_mean(call, listener, how)
     assert "refuses our certificate" in error.hint
 
 
-def test_a_body_that_breaks_off_is_told(serve, pki) -> None:
+READERS = [lambda response: response.content, lambda response: list(response.iter_content(10))]
+
+
+@pytest.mark.parametrize("read", READERS, ids=["whole", "streamed"])
+def test_a_body_that_breaks_off_is_told(serve, pki, read) -> None:
     """A response shorter than its Content-Length raises one of ours, streamed or not."""
     server = serve()
     server._talk = lambda secure, visit: (
@@ -260,7 +264,7 @@ def test_a_body_that_breaks_off_is_told(serve, pki) -> None:
     adapter = PinnedAdapter(build_context(pki.identity(), pki.anchor), [server.origin])
     response = adapter.send(requests.Request("GET", server.url).prepare(), stream=True)
     with pytest.raises(UnreachableError, match="closed the connection"):
-        _ = response.content
+        read(response)
     adapter.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -115,10 +116,18 @@ def test_a_plain_port_fails_at_tls(walk) -> None:
     assert "is not TLS" in str(seen.error)
 
 
-def test_a_server_that_closes_right_after_the_handshake_fails_at_read(walk, serve) -> None:
-    """An ending without an alert is told as such."""
+@pytest.mark.parametrize("goodbye", [True, False], ids=["with-close-notify", "without"])
+def test_a_server_that_closes_right_after_the_handshake_fails_at_read(walk, serve, goodbye) -> None:
+    """An ending without an alert is told as such, polite or not."""
+
+    def leave(secure, visit) -> None:
+        secure.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            if goodbye:
+                secure.unwrap()
+
     server = serve(root=None)
-    server._talk = lambda secure, visit: None
+    server._talk = leave
     seen = walk(server.origin)
 
     assert seen.failed == "read"
