@@ -159,8 +159,14 @@ def test_a_proxy_that_refuses_is_named(walk, serve, proxy, status, says) -> None
 
 def test_a_proxy_that_answers_nothing_is_named(walk, serve) -> None:
     """A proxy that hangs up is told as the proxy's fault."""
+
+    def hang_up() -> None:
+        connection, _ = listener.accept()
+        connection.recv(1000)
+        connection.close()
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+        threading.Thread(target=hang_up, daemon=True).start()
         seen = walk(serve().origin, via=Via("127.0.0.1", listener.getsockname()[1]))
 
     assert seen.failed == "proxy"
