@@ -6,6 +6,7 @@ import pytest
 
 from ror_sante.errors import ConfigurationError
 from ror_sante.http.proxy import Proxy
+from ror_sante.settings import NetworkSettings
 
 
 def test_the_password_is_not_shown() -> None:
@@ -66,3 +67,28 @@ def test_the_environment_may_omit_the_scheme_or_everything(monkeypatch, value, u
     proxy = Proxy.from_environment()
 
     assert url == (proxy and proxy.url)
+
+
+def test_without_a_setting_there_is_no_proxy() -> None:
+    """The default is a direct connection."""
+    assert Proxy.from_settings(NetworkSettings()) is None
+
+
+def test_the_settings_name_the_proxy_and_a_file_holds_its_password(tmp_path) -> None:
+    """Address, user and exceptions are keys; the password is read from its file, when there is one."""
+    (tmp_path / "pw").write_text("canary\n")
+    keys = {"proxy": "http://proxy:3128", "proxy_user": "me", "no_proxy": ("localhost",)}
+    bare = Proxy("http://proxy:3128", user="me", no_proxy=("localhost",))
+
+    assert Proxy.from_settings(NetworkSettings(**keys)) == bare
+    made = Proxy.from_settings(NetworkSettings(**keys, proxy_password_file=tmp_path / "pw"))
+    assert made is not None
+    assert made.password == "canary"
+
+
+def test_the_settings_may_name_the_environment(monkeypatch) -> None:
+    """The word "environment" reads HTTPS_PROXY; any other value leaves it alone."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://outside:3128")
+
+    assert Proxy.from_settings(NetworkSettings(proxy="environment")) == Proxy("http://outside:3128")
+    assert Proxy.from_settings(NetworkSettings(proxy="http://named:1")) == Proxy("http://named:1")

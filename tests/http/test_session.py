@@ -314,6 +314,6 @@ def test_a_session_keeps_to_the_rate_limit_of_its_factory(serve, session_to, clo
     assert clock.slept == [0.5]
 
 
-def test_a_session_of_its_own_has_the_default_limit(serve, session_to) -> None:
-    """On by default: nothing has to be switched on."""
-    assert isinstance(session_to(serve()).rate, RateLimit)
+def test_a_session_of_application_code_is_not_held_back(serve, session_to) -> None:
+    """The pace of application code is its own."""
+    assert session_to(serve()).rate is None

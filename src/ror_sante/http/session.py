@@ -11,7 +11,6 @@ from requests.adapters import BaseAdapter
 from ror_sante.errors import ConfigurationError, RorError, UnexpectedResponseError, masked_url
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.http.proxy import Proxy
-from ror_sante.http.rate import RateLimit
 from ror_sante.http.retry import RetryBudget, RetryPolicy, retry_after_seconds
 from ror_sante.pki.identity import gravest
 from ror_sante.tls.adapter import Origin, PinnedAdapter, limits
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from ror_sante.http.clock import Clock
+    from ror_sante.http.rate import RateLimit
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.tls.context import SealedContext
@@ -66,7 +66,8 @@ class SessionFactory:
         identity_anchor: the roots our own chain must end at, when they differ from `anchor`.
         lend: intermediates for a server that forgets to send its own (see `build_context`).
         wide_tls12: accept the older TLS 1.2 suites too.
-        rate: how often a host is called; None takes the default (`ror_sante.http.rate`).
+        rate: how often a host is called (`ror_sante.http.rate`); None holds nothing back: the pace of application
+            code is its own, and the clients of this package bring theirs.
         clock: what tells the time and waits; tests give their own.
 
     Raises:
@@ -99,7 +100,7 @@ class SessionFactory:
         self._timeout = timeout or Timeouts()
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._pool_size = pool_size
-        self._rate = rate or RateLimit(clock=clock)
+        self._rate = rate
         self._clock = clock
 
     @property
@@ -171,7 +172,7 @@ class RorSession(requests.Session):
         super().__init__()
         self.trust_env = False
         self.budget = RetryBudget()
-        self.rate = rate or RateLimit(clock=clock)
+        self.rate = rate
         self._pinned = adapter
         self._timeout = timeout
         self._retrying = _RetryingAdapter(
@@ -272,7 +273,7 @@ class _RetryingAdapter(BaseAdapter):
         retry: RetryPolicy,
         budget: RetryBudget,
         timeout: Timeouts,
-        rate: RateLimit,
+        rate: RateLimit | None,
         clock: Clock,
     ) -> None:
         super().__init__()
@@ -302,7 +303,8 @@ class _RetryingAdapter(BaseAdapter):
             while discarded:
                 discarded.pop().close()
             end = self._clock.monotonic() + remaining
-            self._rate.admit(str(request.url), within=remaining)
+            if self._rate is not None:
+                self._rate.admit(str(request.url), within=remaining)
             left = max(_LEAST, end - self._clock.monotonic())
             limit = (min(connect, left), min(read, left))
             response = self._pinned.send(request, stream, limit, verify, cert, proxies)
