@@ -17,6 +17,7 @@ from ror_sante.api.query import HealthcareServiceQuery
 from ror_sante.api.views import Pool
 from ror_sante.cli import rows, table
 from ror_sante.cli.console import console, text
+from ror_sante.cli.delta import delta
 from ror_sante.cli.export import export
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.statement import comparison, summary
@@ -165,6 +166,7 @@ def metadata(*, compare: bool, style: str | None, **place: Any) -> int:
 
 
 rorn.add_command(export)
+rorn.add_command(delta)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,112 @@
+"""The verb ``rorn delta``: what changed since the last time, and how far that is remembered."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ror_sante.api.national import NationalRorClient
+from ror_sante.cli.export import LOCKED, _Lines, _signals_reach_us
+from ror_sante.cli.failures import tell
+from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.verb import Verb, ending, listed
+from ror_sante.sync.delta import OVERLAP, Plan
+from ror_sante.sync.delta import delta as fetch
+from ror_sante.sync.lock import LockedError
+from ror_sante.sync.state import since as time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ror_sante.sync.delta import Outcome
+
+_CODES = (0, 2, 3, 4, 5, 7, 130, 143)
+_BLIND = (
+    "deletions",
+    "changes of a Location, a Practitioner or a PractitionerRole alone",
+    "so take a full export once a week at least (rorn export)",
+)
+
+
+@click.command(
+    "delta",
+    cls=Verb,
+    epilog=listed("A delta cannot see", _BLIND)
+    + "\n\n"
+    + ending(
+        _CODES,
+        "ror-sante rorn delta --state ror/delta-state.json --out ror",
+        "ror-sante rorn delta --since 2026-11-24T02:30Z --out changes.ndjson",
+    ),
+)
+@click.option("--since", "start", metavar="TIME", help="Where to start; without a zone it is UTC.")
+@click.option("--state", type=click.Path(path_type=Path), metavar="FILE", help="Remembers how far the deltas came.")
+@click.option("--region", "regions", multiple=True, metavar="CODE", help="Source region, such as 11; repeat it.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR|FILE",
+    required=True,
+    help="A folder, which gets one folder a run, or a new .ndjson file.",
+)
+@click.option(
+    "--overlap",
+    type=click.FloatRange(0, 604_800),
+    default=OVERLAP,
+    show_default=True,
+    metavar="SECONDS",
+    help="How much is asked again before the start.",
+)
+@click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or one of the settings.")
+@click.option("--p12", type=click.Path(path_type=Path), metavar="FILE", help="Use this P12 instead.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Its passphrase.")
+@click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit of a call.")
+def delta(
+    *,
+    start: str | None,
+    state: Path | None,
+    regions: tuple[str, ...],
+    out: Path,
+    overlap: float,
+    **place: Any,
+) -> int:
+    """Fetch the care services that changed, by themselves or by their organizations.
+
+    With --state, a run starts where the last one began, by the server's clock; the file is written only when all is on
+    the disk, so a run that stopped is simply run again. The first run starts at --since, or at the full export in DIR.
+    """
+    plan = Plan(out=out, since=None if start is None else time_of(start), state=state, regions=regions, overlap=overlap)
+    with opened(Flags(**place)) as where, _told():
+        identity = None if where.identity is None else where.identity()
+        with (
+            NationalRorClient.from_settings(where.settings, identity=identity, environment=where.environment) as client,
+            _signals_reach_us(),
+        ):
+            outcome = fetch(client, plan, watcher=_Lines())
+    _report(outcome, out)
+    return 0
+
+
+def _report(outcome: Outcome, out: Path) -> None:
+    if outcome.full_is_old and outcome.last_full is not None:
+        sys.stderr.write("warning: the last full export is over seven days old, and deltas do not see all.\n")
+    elif outcome.full_is_old and out.is_dir():
+        sys.stderr.write("warning: there is no full export in this folder, and deltas do not see all.\n")
+    if outcome.where is None:
+        sys.stderr.write("Nothing has changed.\n")
+    else:
+        sys.stdout.write(f"{outcome.where}\n")
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Give a lock that is held its exit code."""
+    try:
+        yield
+    except LockedError as error:
+        tell(error.message, error.hint)
+        raise click.exceptions.Exit(LOCKED) from error
