@@ -508,3 +508,35 @@ def test_nothing_else_in_the_package_reads_our_variables() -> None:
             text = path.read_text(encoding="utf-8")
             assert 'environ["ROR_SANTE_' not in text
             assert 'environ.get("ROR_SANTE_' not in text
+
+
+# ------------------------------------------------------------------ servers that lack something
+
+
+@pytest.mark.parametrize("host", ["old.example", "OLD.example", "127.0.0.1", "::1"])
+def test_a_host_of_older_suites_is_named_alone(write: Callable[..., Path], host: str) -> None:
+    """A name or an address, as in a URL without scheme, port and path."""
+    settings = load_settings(write(f'[network]\nwide_tls12_hosts = ["{host}"]'), environ={})
+    assert settings.network.wide_tls12_hosts == (host,)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "https://old.example", "old.example:8443", "old.example/x", "me@old.example", "[::1"]
+)
+def test_what_is_no_host_alone_is_refused(write: Callable[..., Path], host: str) -> None:
+    """It would match nothing, without a word."""
+    error = refused(write(f'[network]\nwide_tls12_hosts = ["{host}"]'))
+    assert error.message.startswith("network: wide_tls12_hosts names ")
+
+
+def test_lent_intermediates_lie_beside_the_settings(write: Callable[..., Path], tmp_path: Path) -> None:
+    """They are paths like every other."""
+    settings = load_settings(write('[network]\nlend_intermediates = ["ACI.pem"]'), environ={})
+    assert settings.network.lend_intermediates == (tmp_path / "ACI.pem",)
+
+
+def test_what_to_do_with_a_foreign_link_is_one_of_two_words(write: Callable[..., Path]) -> None:
+    """rebase, the default, or refuse."""
+    assert Settings().rorn.links == "rebase"
+    assert load_settings(write('[rorn]\nlinks = "refuse"'), environ={}).rorn.links == "refuse"
+    assert "rorn.links" in refused(write('[rorn]\nlinks = "follow"')).message

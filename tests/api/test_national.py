@@ -534,6 +534,21 @@ def test_an_identity_or_environment_at_hand_replaces_the_configured_one(
         assert [made[0] for made in factories] == [identity, None]
 
 
+@pytest.mark.parametrize("links", ["rebase", "refuse"])
+def test_the_rule_for_foreign_links_comes_from_the_settings(written: Any, links: str) -> None:
+    """`links` in [rorn] is "rebase" or "refuse"."""
+    settings = written(f'client_secret_file = "secret"\nlinks = "{links}"')
+    with NationalRorClient.from_settings(settings) as ror:
+        assert ror._rule.links == links
+
+
+def test_older_suites_are_for_the_named_host_alone(identity: Any, root: str) -> None:
+    """Two contexts although the trust is one: the API host keeps the narrow list."""
+    with client(bench(anchors=(root,)), identity, wide_tls12_hosts=["Auth.example"]) as ror:
+        suites = [{cipher["name"] for cipher in session._pinned._context.get_ciphers()} for session in ror._sessions]
+    assert ["AES128-GCM-SHA256" in names for names in suites] == [True, False]
+
+
 def test_profile_0_is_made_from_settings(written: Any, factories: Any) -> None:
     """With a client_secret_file no certificate is opened."""
     NationalRorClient.from_settings(written('client_secret_file = "secret"', IDENTITY)).close()

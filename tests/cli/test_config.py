@@ -192,3 +192,11 @@ def test_check_of_several_roots_counts_them(run: Callable[..., Any], files: Any)
     """More than one root is a number."""
     text = 'environment = "bench"\n' + IDENTITY + ACCOUNT + BENCH + 'api_anchors = ["igc-sante"]'
     assert "trusting 2 roots" in run("config", "check", "--config", files.write(text)).out
+
+
+def test_check_reads_the_lent_intermediates(run: Callable[..., Any], files: Any) -> None:
+    """Each is named by its subject; a file that is missing is told like every other."""
+    text = 'environment = "bench"\n' + IDENTITY + ACCOUNT + BENCH + '[network]\nlend_intermediates = ["%s"]\n'
+    done = run("config", "check", "--config", files.write(text % "root.pem"))
+    assert (done.code, "root.pem: SIMULATEUR AC RACINE ELEMENTAIRE\n" in done.out) == (0, True)
+    assert run("config", "check", "--config", files.write(text % "none.pem")).code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import ssl
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ror_sante.api.national import NationalRorClient
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport
 from ror_sante.diagnosis.smoke import RUNGS, SmokeTest
 from ror_sante.environments import Coding, Environment
+from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.settings import NetworkSettings, RornSettings, load_settings
 from ror_sante.simulator.flaws import CLIENT_FLAWS, Flaw, Kit
@@ -22,9 +24,10 @@ from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.simulator.server import Account, Simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from ror_sante.settings import Settings
     from ror_sante.simulator.templates import Issued
 
 QUICK = NetworkSettings(connect_timeout=2.0, read_timeout=2.0, deadline=4.0)
@@ -286,6 +289,89 @@ def test_a_port_without_tls_fails_tls(simulator: Simulator, account: RornSetting
     report = climb(simulator, account, environment=at(simulator, api_url=url, token_url=f"{url}/token"))
     assert (report.failed[0].name, report.exit_code) == ("tls", 4)
     assert "is not TLS" in rung(report, "tls").detail
+
+
+# ------------------------------------------------------------------ servers that lack something
+
+
+class OldSuites(Simulator):
+    """A simulator that knows TLS 1.2 and one suite without forward secrecy."""
+
+    def _context(self) -> ssl.SSLContext:
+        context = super()._context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("AES128-GCM-SHA256")
+        return context
+
+
+def _settings(simulator: Simulator, folder: Path, *network: str) -> Settings:
+    """Load the settings that the simulator writes, with keys of [network] added."""
+    path = simulator.write_config(folder)
+    path.write_text("\n".join([path.read_text(), "[network]", *network, ""]))
+    path.chmod(0o600)
+    return load_settings(path, environ={})
+
+
+def _asked(settings: Settings) -> str:
+    with NationalRorClient.from_settings(settings) as client:
+        return client.metadata().type
+
+
+def test_a_server_of_old_suites_works_with_the_setting_and_a_warning(pki: SimulatorPki, tmp_path: Path) -> None:
+    """AES128-GCM-SHA256 alone: the tls rung warns, everything else holds, and so does a client."""
+    with OldSuites(pki, size=20) as old:
+        settings = _settings(old, tmp_path, 'wide_tls12_hosts = ["LOCALHOST"]')
+        report = SmokeTest.from_settings(settings).run()
+        assert (outcomes(report), report.exit_code) == ({"tls": "warn"}, 0)
+        assert "TLSv1.2 AES128-GCM-SHA256; older TLS 1.2 suites are accepted" in rung(report, "tls").detail
+        assert "Ask the service for TLS 1.3" in rung(report, "tls").hint
+        assert _asked(settings) == "CapabilityStatement"
+
+
+def test_a_server_of_old_suites_is_refused_without_the_setting(pki: SimulatorPki, tmp_path: Path) -> None:
+    """The tls rung fails, not that of our certificate, and the hint names the key."""
+    with OldSuites(pki, size=20) as old:
+        settings = _settings(old, tmp_path, 'wide_tls12_hosts = ["other.example"]')
+        report = SmokeTest.from_settings(settings).run()
+        assert (report.failed[0].name, report.exit_code) == ("tls", 4)
+        assert "`wide_tls12_hosts` in [network]" in rung(report, "tls").hint
+        with pytest.raises(ClientRejectedError):
+            _asked(settings)
+
+
+def test_a_wide_host_that_chooses_a_modern_suite_needs_no_exception(simulator: Simulator, tmp_path: Path) -> None:
+    """The warning says to take it out."""
+    settings = _settings(simulator, tmp_path, 'wide_tls12_hosts = ["localhost"]')
+    assert "take localhost out of" in rung(SmokeTest.from_settings(settings).run(), "tls").hint
+
+
+@pytest.fixture
+def forgetful(pki: SimulatorPki) -> Iterator[Simulator]:
+    """A simulator that forgets to send its intermediate."""
+    issued = pki.server()
+    with Simulator(pki, size=20, server=dataclasses.replace(issued, chain=issued.chain[:1])) as running:
+        yield running
+
+
+def test_a_server_without_its_intermediate_works_when_it_is_lent(
+    forgetful: Simulator, pki: SimulatorPki, tmp_path: Path
+) -> None:
+    """The file lies beside the settings; ladder and client both take it."""
+    tmp_path.joinpath("ACI.pem").write_bytes(pki.intermediate.pem_chain())
+    settings = _settings(forgetful, tmp_path, 'lend_intermediates = ["ACI.pem"]')
+    report = SmokeTest.from_settings(settings).run()
+    assert outcomes(report) == {}
+    assert _asked(settings) == "CapabilityStatement"
+
+
+def test_a_server_without_its_intermediate_is_refused_without_it(forgetful: Simulator, tmp_path: Path) -> None:
+    """The rung of the server's chain fails, and the hint names the key."""
+    settings = _settings(forgetful, tmp_path)
+    report = SmokeTest.from_settings(settings).run()
+    assert (report.failed[0].name, report.exit_code) == ("server chain", 4)
+    assert "`lend_intermediates` in [network]" in rung(report, "server chain").hint
+    with pytest.raises(ServerNotTrustedError):
+        _asked(settings)
 
 
 # ------------------------------------------------------------------ proxies

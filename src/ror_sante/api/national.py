@@ -27,13 +27,17 @@ from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import SessionFactory, Timeouts
 from ror_sante.pki.anchor import load_anchors
 from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.lent import load_intermediates
 from ror_sante.settings import read_secret
+from ror_sante.tls.adapter import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
     from typing import Self
+
+    from cryptography import x509
 
     from ror_sante.api.fhir.search import SearchParams
     from ror_sante.api.origins import Links
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from ror_sante.http.exchange import Answer, Limits, Sink
     from ror_sante.http.session import RorSession
     from ror_sante.pki.anchor import TrustAnchor
-    from ror_sante.settings import NetworkSettings, Settings
+    from ror_sante.settings import Settings
 
 T = TypeVar("T")
 _ACCEPT: Final = {"Accept": "application/json"}  # the pages of ANS ask for JSON this way in every sample
@@ -80,6 +84,8 @@ class NationalRorClient:
         retry: when a call is repeated.
         timeout: limits of one attempt.
         proxy: the HTTP proxy, named explicitly.
+        lend: intermediates for a server that forgets to send its own; they are no anchors.
+        wide_tls12_hosts: hosts whose older TLS 1.2 suites are accepted.
         pool_size: connections kept for each host; take the number of your threads.
         calls_per_second: how often each host is called at most, after a burst (`ror_sante.http.rate`).
         clock: tests move it.
@@ -105,6 +111,8 @@ class NationalRorClient:
         retry: RetryPolicy | None = None,
         timeout: Timeouts | None = None,
         proxy: Proxy | str | None = None,
+        lend: Iterable[x509.Certificate] = (),
+        wide_tls12_hosts: Iterable[str] = (),
         pool_size: int = 32,
         calls_per_second: float = CALLS_PER_SECOND,
         clock: Clock = SYSTEM_CLOCK,
@@ -119,9 +127,10 @@ class NationalRorClient:
         self._closed = False
         retry = retry or RetryPolicy()
         timeout = timeout or Timeouts()
+        lend, wide_hosts = tuple(lend), {name.lower() for name in wide_tls12_hosts}
         rate = RateLimit(calls_per_second, clock=clock)
 
-        def factory(words: tuple[str, ...], shown: ClientIdentity | None) -> SessionFactory:
+        def factory(words: tuple[str, ...], shown: ClientIdentity | None, wide: bool) -> SessionFactory:
             return SessionFactory(
                 shown,
                 load_anchors(words),
@@ -131,12 +140,18 @@ class NationalRorClient:
                 pool_size=pool_size,
                 at=at,
                 identity_anchor=_identity_anchor(environment) if shown is not None else None,
+                lend=lend,
+                wide_tls12=wide,
                 rate=rate,
                 clock=clock,
             )
 
-        for_token = (_token_anchors(environment), identity)
-        for_api = _api_trust(environment, identity if present_certificate_to_api else None)
+        def wide(url: str) -> bool:
+            return Origin.of(url).host in wide_hosts
+
+        for_token = (_token_anchors(environment), identity, wide(environment.token_url))
+        shown_to_api = identity if present_certificate_to_api else None
+        for_api = (*_api_trust(environment, shown_to_api), wide(environment.api_url))
         token_side = factory(*for_token)
         api_side = token_side if for_api == for_token else factory(*for_api)
         # Two sessions even when the trust is one: the bearer token stays with the API's origin.
@@ -189,9 +204,12 @@ class NationalRorClient:
             client_secret=secret,
             scope=rorn.scope,
             present_certificate_to_api=rorn.present_certificate_to_api,
+            links=rorn.links,
             retry=RetryPolicy(deadline=network.deadline),
             timeout=Timeouts(connect=network.connect_timeout, read=network.read_timeout),
-            proxy=_proxy(network),
+            proxy=Proxy.from_settings(network),
+            lend=load_intermediates(network.lend_intermediates),
+            wide_tls12_hosts=network.wide_tls12_hosts,
         )
 
     @property
@@ -505,12 +523,3 @@ def _needed(value: T | None, key: str) -> T:
     if value is None:
         raise ConfigurationError(f"rorn.{key} is missing", hint="ANS gives it with the client account.")
     return value
-
-
-def _proxy(network: NetworkSettings) -> Proxy | None:
-    if network.proxy is None:
-        return None
-    if network.proxy == "environment":
-        return Proxy.from_environment()
-    password = None if network.proxy_password_file is None else read_secret(network.proxy_password_file)
-    return Proxy(network.proxy, user=network.proxy_user, password=password, no_proxy=network.no_proxy)

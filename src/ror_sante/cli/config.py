@@ -20,6 +20,8 @@ from ror_sante.diagnosis.report import exit_code_of
 from ror_sante.errors import ConfigurationError, RorError
 from ror_sante.pki.anchor import load_anchors
 from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.lent import load_intermediates
+from ror_sante.pki.names import common_name
 from ror_sante.pki.passphrase import PassphraseNeededError
 from ror_sante.settings import SIMULATOR, VARIABLES, IdentitySettings, Secret, Settings, read_secret, usual_places
 
@@ -48,6 +50,8 @@ passphrase_file = "client.pass"        # the passphrase alone; chmod 600
 # connect_timeout = 5.0                # seconds
 # read_timeout = 30.0
 # deadline = 120.0                     # of one call with all its retries
+# wide_tls12_hosts = ["host.example"]  # accept their older TLS 1.2 suites
+# lend_intermediates = ["ACI.pem"]     # for a server that forgets to send its own; no anchors
 
 [rorn]                                 # the national ROR; ANS gives these values with the account
 # client_id = "..."
@@ -55,6 +59,7 @@ passphrase_file = "client.pass"        # the passphrase alone; chmod 600
 # role = { code = "AUTOMATE", system = "1.2.250.1.213.1.1.4.6" }
 # present_certificate_to_api = true
 # scope = "..."                        # sent only when set
+# links = "rebase"                     # or "refuse": a next link of another origin is an error
 # client_secret_file = "rorn.secret"   # access profile 0 alone, which has no certificate
 
 # More certificates, one a service: name them, and say identity = "NAME" in the service's table.
@@ -150,7 +155,7 @@ def check() -> int:
     settings = settings_of(Flags())
     sys.stdout.write(f"{settings.source or 'no settings file: variables and defaults alone'}\n")
     codes = []
-    for look in (_environment, _identity, _account, _secrets):
+    for look in (_environment, _identity, _account, _lent, _secrets):
         try:
             for line in look(settings):
                 sys.stdout.write(f"  {line}\n")
@@ -195,6 +200,12 @@ def _account(settings: Settings) -> Iterator[str]:
             hint="ANS gives these values; set them in the table [rorn].",
         )
     yield f"account {settings.rorn.client_id}"
+
+
+def _lent(settings: Settings) -> Iterator[str]:
+    for path in settings.network.lend_intermediates:
+        names = ", ".join(common_name(one) for one in load_intermediates([path]))
+        yield f"lent intermediate {path}: {names}"
 
 
 def _secrets(settings: Settings) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ror_sante.diagnosis.rung import Seen, failed, ok, skipped
+from ror_sante.diagnosis.rung import Seen, failed, ok, skipped, warn
 from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Host:
         anchors: the words of its anchors.
         shown: our certificate is presented there.
         via: the proxy on the way, or None.
+        wide: its older TLS 1.2 suites are accepted, by the settings.
     """
 
     origin: Origin
@@ -30,6 +31,7 @@ class Host:
     anchors: tuple[str, ...]
     shown: bool
     via: Via | None
+    wide: bool = False
 
     @property
     def label(self) -> str:
@@ -73,7 +75,20 @@ def tls(host: Host, probe: Probe) -> Seen:
         if not _refuses_our_certificate(probe):
             return failed(probe.error)
         return ok(f"{host.lead}the handshake runs up to our certificate", seconds=probe.tls_seconds)
-    return ok(f"{host.lead}{probe.version} {probe.cipher}", seconds=probe.tls_seconds)
+    told = f"{host.lead}{probe.version} {probe.cipher}"
+    return _widened(host, probe, told) if host.wide else ok(told, seconds=probe.tls_seconds)
+
+
+def _widened(host: Host, probe: Probe, told: str) -> Seen:
+    """A host of ``wide_tls12_hosts`` is looked at each time: the exception should not outlive its reason."""
+    modern = probe.version == "TLSv1.3" or probe.cipher.startswith("ECDHE-")
+    hint = (
+        f"It chose a modern suite: take {host.origin.host} out of [network] wide_tls12_hosts."
+        if modern
+        else f"Ask the service for TLS 1.3, then take {host.origin.host} out of [network] wide_tls12_hosts."
+    )
+    seen = warn(f"{told}; older TLS 1.2 suites are accepted by the settings", hint)
+    return seen._replace(seconds=probe.tls_seconds)
 
 
 def pushed(host: Host, probe: Probe) -> Seen:
@@ -98,7 +113,9 @@ def server_chain(host: Host, probe: Probe) -> Seen:
 
 def _refuses_our_certificate(probe: Probe) -> bool:
     """TLS 1.2: the server judges our certificate inside the handshake, after it asked for it."""
-    return isinstance(probe.error, ClientRejectedError) and probe.requested is not False
+    # None on a wire that was read: the alert came before the server showed anything, such as for want of a suite.
+    asked = probe.source == "loaded" if probe.requested is None else probe.requested
+    return isinstance(probe.error, ClientRejectedError) and asked
 
 
 def _pushed_told(host: Host, probe: Probe) -> str:

@@ -22,6 +22,7 @@ from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import SessionFactory, Timeouts
 from ror_sante.pki.anchor import load_anchors
 from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.lent import load_intermediates
 from ror_sante.settings import NetworkSettings, read_secret
 from ror_sante.tls.adapter import Origin
 from ror_sante.tls.context import build_context
@@ -256,7 +257,8 @@ class _Climb:
     # -------------------------------------------------------------- the way
 
     def rung_dns(self) -> Seen:
-        self.proxy = _proxy(self.network)
+        self.proxy = Proxy.from_settings(self.network)
+        lend = load_intermediates(self.network.lend_intermediates)
         for host in self._hosts():
             self.probes[host] = probe(
                 host.origin,
@@ -264,6 +266,8 @@ class _Climb:
                 self.anchors[host.anchors],
                 via=host.via,
                 timeout=self.network.connect_timeout,
+                lend=lend,
+                wide_tls12=host.wide,
             )
         return self._each(reach.dns)
 
@@ -287,10 +291,17 @@ class _Climb:
         token, api = Origin.of(self.environment.token_url), Origin.of(self.environment.api_url)
         apart = token != api or self._token_words != self._api_words
         to_api = self.rorn.present_certificate_to_api and WEB_PKI not in self._api_words
-        hosts = [reach.Host(token, "token" if apart else "", self._token_words, shown=True, via=self._via(token))]
+        hosts = [self._host(token, "token" if apart else "", self._token_words, shown=True)]
         if apart:
-            hosts.append(reach.Host(api, "API", self._api_words, shown=to_api, via=self._via(api)))
+            hosts.append(self._host(api, "API", self._api_words, shown=to_api))
         return hosts
+
+    def _host(self, origin: Origin, use: str, words: tuple[str, ...], *, shown: bool) -> reach.Host:
+        wide = self._is_wide(origin)
+        return reach.Host(origin, use, words, shown=shown, via=self._via(origin), wide=wide)
+
+    def _is_wide(self, origin: Origin) -> bool:
+        return origin.host in {name.lower() for name in self.network.wide_tls12_hosts}
 
     def _via(self, origin: Origin) -> Via | None:
         if self.proxy is None or not self.proxy.serves(origin.host):
@@ -319,6 +330,7 @@ class _Climb:
 
     def rung_token(self) -> Seen:
         account = _Account.of(self.rorn)
+        lend = load_intermediates(self.network.lend_intermediates)
         factory = SessionFactory(
             self.identity,
             self.anchors[self._token_words],
@@ -326,6 +338,8 @@ class _Climb:
             proxy=self.proxy,
             at=self.at,
             identity_anchor=self.anchors[self._own_words],
+            lend=lend,
+            wide_tls12=self._is_wide(Origin.of(self.environment.token_url)),
         )
         session = factory.session(self.environment.token_url)
         self.closing.append(session.close)
@@ -350,6 +364,9 @@ class _Climb:
             retry=RetryPolicy.none(),
             timeout=self._timeouts,
             proxy=self.proxy,
+            lend=lend,
+            wide_tls12_hosts=self.network.wide_tls12_hosts,
+            links=self.rorn.links,
             at=self.at,
         )
         self.closing.append(self.client.close)
@@ -422,12 +439,3 @@ def _needed(value: T | None, key: str) -> T:
             f"rorn.{key} is missing", hint=f"ANS gives it with the client account: set {key} in the table [rorn]."
         )
     return value
-
-
-def _proxy(network: NetworkSettings) -> Proxy | None:
-    if network.proxy is None:
-        return None
-    if network.proxy == "environment":
-        return Proxy.from_environment()
-    password = None if network.proxy_password_file is None else read_secret(network.proxy_password_file)
-    return Proxy(network.proxy, user=network.proxy_user, password=password, no_proxy=network.no_proxy)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import base64
 import urllib.request
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ror_sante.errors import ConfigurationError, masked_url
+from ror_sante.settings import read_secret
+
+if TYPE_CHECKING:
+    from ror_sante.settings import NetworkSettings
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,26 @@ class Proxy:
                 f"the proxy must be http://host:port with no user name: {masked_url(self.url)}",
                 hint="Give proxy_user and proxy_password_file apart; https:// and socks proxies are not supported.",
             )
+
+    @classmethod
+    def from_settings(cls, network: NetworkSettings) -> Proxy | None:
+        """Make the proxy that the settings name.
+
+        Args:
+            network: the table ``[network]``.
+
+        Returns:
+            The proxy, or None for a direct connection.
+
+        Raises:
+            ConfigurationError: the password file cannot be read, or the environment names a proxy that cannot be used.
+        """
+        if network.proxy is None:
+            return None
+        if network.proxy == "environment":
+            return cls.from_environment()
+        password = None if network.proxy_password_file is None else read_secret(network.proxy_password_file)
+        return cls(network.proxy, user=network.proxy_user, password=password, no_proxy=network.no_proxy)
 
     @classmethod
     def from_environment(cls) -> Proxy | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003  msgspec resolves the annotations
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ror_sante.environments import IGC_SANTE, WEB_PKI, Coding
-from ror_sante.errors import ConfigurationError
+from ror_sante.errors import ConfigurationError, printable
 from ror_sante.settings.secret import Secret  # noqa: TC001  msgspec resolves the annotations
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -59,6 +59,8 @@ class NetworkSettings(Table, frozen=True, kw_only=True):
         proxy_user: user name for the proxy.
         proxy_password_file: a file with the proxy's password alone.
         no_proxy: hosts that are reached without the proxy.
+        wide_tls12_hosts: hosts whose older TLS 1.2 suites are accepted; names alone, no port.
+        lend_intermediates: certificates of authorities, for a server that forgets to send its own; no anchors.
         connect_timeout: longest wait for one connection.
         read_timeout: longest silence of a server.
         deadline: longest time of one call with all its retries.
@@ -68,6 +70,8 @@ class NetworkSettings(Table, frozen=True, kw_only=True):
     proxy_user: str | None = None
     proxy_password_file: Path | None = None
     no_proxy: tuple[str, ...] = ()
+    wide_tls12_hosts: tuple[str, ...] = ()
+    lend_intermediates: tuple[Path, ...] = ()
     connect_timeout: Seconds = 5.0
     read_timeout: Seconds = 30.0
     deadline: Seconds = 120.0
@@ -78,6 +82,12 @@ class NetworkSettings(Table, frozen=True, kw_only=True):
                 "proxy is not an http:// address with a host and no user name",
                 hint="Write http://host:port, and the user in proxy_user and proxy_password_file.",
             )
+        for name in self.wide_tls12_hosts:
+            if not _is_host(name):
+                raise ConfigurationError(
+                    f"wide_tls12_hosts names {printable(name, 60)!r}, which is not a host alone",
+                    hint="Write the name without https://, port or path, as in an address: host.example.",
+                )
 
 
 class ExportSettings(Table, frozen=True, kw_only=True):
@@ -98,6 +108,7 @@ class RornSettings(Table, frozen=True, kw_only=True):
         present_certificate_to_api: show the certificate to the API host too.
         profile: the ``Ror-Profil-Utilisateur-*`` headers.
         role: the ``Ror-Role-Metier-*`` headers.
+        links: what to do with a next link of another origin: ``rebase`` it on the configured one, or ``refuse`` it.
         export: what ``$export`` is asked for.
     """
 
@@ -108,6 +119,7 @@ class RornSettings(Table, frozen=True, kw_only=True):
     present_certificate_to_api: bool = True
     profile: Coding | None = None
     role: Coding | None = None
+    links: Literal["rebase", "refuse"] = "rebase"
     export: ExportSettings = ExportSettings()
 
 
@@ -170,3 +182,10 @@ def _is_proxy_url(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "http" and bool(parts.hostname) and parts.username is None
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return urlsplit(f"https://{f'[{name}]' if ':' in name else name}").hostname == name.lower() != ""
+    except ValueError:
+        return False

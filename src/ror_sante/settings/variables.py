@@ -42,6 +42,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "ROR_SANTE_RORN_CLIENT_SECRET_FILE": "rorn.client_secret_file",
     "ROR_SANTE_RORN_SCOPE": "rorn.scope",
     "ROR_SANTE_RORN_PRESENT_CERTIFICATE_TO_API": "rorn.present_certificate_to_api",
+    "ROR_SANTE_RORN_LINKS": "rorn.links",
     "ROR_SANTE_RORN_PROFILE_CODE": "rorn.profile.code",
     "ROR_SANTE_RORN_PROFILE_SYSTEM": "rorn.profile.system",
     "ROR_SANTE_RORN_ROLE_CODE": "rorn.role.code",

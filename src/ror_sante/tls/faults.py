@@ -64,7 +64,8 @@ ALERTS: Final = {
     ),
     "handshake_failure": Advice(
         "the server ended the handshake: no client certificate that it accepts, or no cipher suite in common",
-        "Under TLS 1.2 this is what a server says when no certificate was sent; see `ror-sante smoke-test`.",
+        "Under TLS 1.2 this is what a server says when no certificate was sent; see `ror-sante smoke-test`. "
+        "If it knows no suite with ECDHE and AEAD: `wide_tls12_hosts` in [network] accepts its older ones.",
     ),
     "protocol_version": Advice(
         "the server speaks no version of TLS that we accept (1.2 or 1.3)",
@@ -92,7 +93,8 @@ _VERIFY: Final = {
     ),
     20: (
         "its chain does not lead to a pinned root: another authority signed it, or it did not send its intermediate",
-        "See its chain with `ror-sante smoke-test`; production and bac-à-sable have different roots.",
+        "See its chain with `ror-sante smoke-test`; production and bac-à-sable have different roots. "
+        "An intermediate that it does not send can be lent: `lend_intermediates` in [network].",
     ),
 }
 _VERIFY[21] = _VERIFY[2] = _VERIFY[20]
@@ -199,7 +201,7 @@ def _tls(error: BaseException, where: Where) -> RorError:
         return ServerNotTrustedError(
             f"{where.host} offers only TLS that is too weak for us ({reason.lower().replace('_', ' ')})",
             hint="The service must offer TLS 1.2 with ECDHE and AEAD suites, or TLS 1.3; "
-            "`wide_tls12` accepts the older TLS 1.2 suites for one host.",
+            "`wide_tls12_hosts` in [network] (SessionFactory: `wide_tls12`) accepts the older TLS 1.2 suites.",
         )
     return _broken(error, where)
 
