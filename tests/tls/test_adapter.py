@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import traceback
 
 import pytest
 import requests
@@ -90,3 +91,50 @@ def test_a_body_without_a_length_ends_with_tls_own_goodbye(send, serve, goodbye)
     else:
         with pytest.raises(UnreachableError):
             _ = response.content
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["at-once", "later"])
+def test_early_hints_are_not_the_answer_nor_leave_it_to_the_next_request(pki, serve, pause) -> None:
+    """A gateway may send 103 first; taken for the answer, the true one would be given to another request."""
+    server = serve()
+
+    def talk(secure, visit) -> None:
+        for number in range(3):
+            asked = secure.recv(1000)
+            if not asked:
+                return
+            hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+            secure.sendall(hints if number == 0 else b"")
+            time.sleep(pause)
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + asked[4:8])
+
+    server._talk = talk
+    with contextlib.closing(PinnedAdapter(build_context(pki.identity(), pki.anchor), [server.origin])) as adapter:
+        for path in (b"one", b"two"):
+            response = adapter.send(requests.Request("GET", f"{server.url}/{path.decode()}").prepare())
+            assert (response.status_code, response.content) == (200, b"/" + path)
+
+    assert len(server.visits) == 1
+
+
+def test_a_change_of_protocol_ends_the_connection(send, serve) -> None:
+    """Nobody asked for 101: what follows it on that connection is no HTTP, and no later request's answer."""
+    server = serve()
+    server.answer = lambda _: b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+
+    response = send(server)
+
+    assert response.status_code == 101
+    assert response.raw.connection is None or response.raw.connection.sock is None
+
+
+def test_no_traceback_of_ours_shows_the_query(pki, serve) -> None:
+    """urllib3's MaxRetryError writes the whole address into its text, and would be the cause of our error."""
+    server = serve()
+    server.close()
+    url = f"{server.url}/Practitioner?identifier=10001234567"
+    adapter = PinnedAdapter(build_context(pki.identity(), pki.anchor), [server.origin])
+    with contextlib.closing(adapter), pytest.raises(UnreachableError) as caught:
+        adapter.send(requests.Request("GET", url).prepare())
+
+    assert "10001234567" not in "".join(traceback.format_exception(caught.value))

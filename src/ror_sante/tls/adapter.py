@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Timeout
 
 from ror_sante.errors import ConfigurationError, masked_url
@@ -64,8 +65,31 @@ class Origin:
         return f"https://{host}" if self.port == HTTPS_PORT else f"https://{host}:{self.port}"
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """The final answer to a request; what a server sends before it (103 Early Hints) is read and dropped.
+
+    http.client drops 100 alone. It takes any other 1xx for the answer, and the true answer, still on its way, would
+    then be given to the next request on the same connection.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]  # private; CPython 3.11 to 3.13 have it
+        while 100 < status < 200 and status != http.client.SWITCHING_PROTOCOLS:
+            http.client.parse_headers(self.fp)
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # likewise
+        return version, status, reason
+
+    def begin(self) -> None:
+        """Read the head; after a change of protocol, which nobody asked for, the connection is of no more use."""
+        super().begin()
+        if self.status == http.client.SWITCHING_PROTOCOLS:
+            self.will_close = True
+
+
 class _BoundedConnection(HTTPSConnection):
     """A connection on which status line and headers together take no longer than one read may."""
+
+    response_class = _FinalResponse
 
     def getresponse(self) -> Any:
         """Read the head of the answer."""
@@ -83,8 +107,16 @@ class _BoundedPool(HTTPSConnectionPool):
     ConnectionCls = _BoundedConnection
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
-        """Send, waiting for a free connection no longer than for an answer."""
-        return super().urlopen(*args, **{"pool_timeout": kwargs["timeout"].read_timeout, **kwargs})
+        """Send, waiting for a free connection no longer than for an answer.
+
+        Raises the reason alone: the text of urllib3's `MaxRetryError` holds the address with its query, and would
+        stand in every traceback and log of the error that we make of it.
+        """
+        try:
+            return super().urlopen(*args, **{"pool_timeout": kwargs["timeout"].read_timeout, **kwargs})
+        except MaxRetryError as error:
+            reason = error.reason or HTTPError("no further attempt")
+        raise reason
 
 
 class PinnedResponse(requests.Response):
