@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -86,6 +87,32 @@ def test_the_report_can_go_into_a_file(run: Callable[..., Any], bench: Path, tmp
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     text = path.read_text(encoding="utf-8")
     assert json.loads(text)["exit_code"] == 0 if style == "json" else text.startswith("Trust in force: ")
+
+
+def test_a_report_into_a_pipe_leaves_the_pipe_there(run: Callable[..., Any], bench: Path, tmp_path: Path) -> None:
+    """`--output /dev/null` or a named pipe is written to; put in its place, a file would break it for everybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = run("smoke-test", "--config", bench, "--format", "json", "--output", pipe)
+        text = os.read(reader, 65536)
+    finally:
+        os.close(reader)
+    assert (done.code, json.loads(text)["exit_code"]) == (0, 0)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["", "folder"])
+def test_a_report_into_a_folder_is_refused_before_anything_is_tried(
+    run: Callable[..., Any], bench: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty name is the current folder; the message names what was given."""
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    done = run("smoke-test", "--config", bench, "--output", name)
+    assert (done.code, done.out) == (2, "")
+    assert f"error: {name or '.'}: Is a directory" in done.err
 
 
 def test_a_report_that_cannot_be_written_is_two(run: Callable[..., Any], bench: Path, tmp_path: Path) -> None:

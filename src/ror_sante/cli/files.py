@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 def private_text(path: Path, *, replace: bool = True) -> Iterator[IO[str]]:
     """Write a text file of mode 0600: beside, synced, then put in place when the block ends well.
 
+    What is there and is no plain file (a pipe, ``/dev/null``) is written to, not replaced; a folder is refused.
+
     Args:
         path: where; its folder must exist.
         replace: take the place of a file that is there; else that is an error.
@@ -23,6 +26,10 @@ def private_text(path: Path, *, replace: bool = True) -> Iterator[IO[str]]:
     Raises:
         OSError: it cannot be written, or is there already.
     """
+    if _is_special(path) and replace:
+        with path.open("w", encoding="utf-8") as stream:
+            yield stream
+        return
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -37,3 +44,10 @@ def private_text(path: Path, *, replace: bool = True) -> Iterator[IO[str]]:
             os.link(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
