@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import io
 import json
 import os
@@ -326,4 +328,46 @@ def test_sigterm_ends_with_143_and_its_handler_goes(monkeypatch: pytest.MonkeyPa
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGINT ends the command without a trace."""
     monkeypatch.setattr(config_module, "settings_of", lambda *_: (os.kill(os.getpid(), signal.SIGINT), time.sleep(5)))
+    assert main(["config", "show"]) == 130
+
+
+@pytest.mark.parametrize("closing", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "code"), [("config show", 0), ("--config none config show", 2)])
+def test_closed_streams_change_no_exit_code(tmp_path: Path, closing: str, words: str, code: int) -> None:
+    """Daemons start programs without stdin, stdout or stderr."""
+    command = f"{shlex.quote(sys.executable)} -m ror_sante {words} {closing}; echo $? >{tmp_path}/code"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=30, check=True)
+    assert (tmp_path / "code").read_text() == f"{code}\n"
+    assert b"fault" not in done.stderr
+
+
+def test_a_closed_stream_becomes_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has None there, on which every look at a stream would fail."""
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["--version"]) == 0
+    with contextlib.closing(sys.stdin) as opened:
+        assert opened.name == os.devnull
+
+
+def test_a_full_stderr_leaves_the_exit_code() -> None:
+    """Where nothing can be told, the code still is."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "ror_sante", "--config", "none", "config", "show"]
+        assert subprocess.run(command, stderr=full, timeout=30, check=False).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["ror_sante.cli.root", "ror_sante.cli.failures"])
+def test_ctrl_c_during_the_imports_is_130_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Nothing more is imported then: a library may be there by half."""
+    real = builtins.__import__
+
+    def interrupted(module: str, *rest: Any) -> Any:
+        if module == name:
+            raise KeyboardInterrupt
+        if module == "ror_sante.cli.failures":
+            raise AttributeError("half imported")
+        return real(module, *rest)
+
+    monkeypatch.delitem(sys.modules, "ror_sante.cli.config", raising=False)
+    monkeypatch.setattr(builtins, "__import__", interrupted)
     assert main(["config", "show"]) == 130

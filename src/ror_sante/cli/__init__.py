@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+INTERRUPTED = 130
 TERMINATED = 143
 
 
@@ -27,22 +29,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    # Imported here: `--version` needs neither the verbs nor the libraries that they stand on.
-    from ror_sante.cli.root import root
-
     words = sys.argv[1:] if argv is None else list(argv)
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow encoding shows what it lacks, and does not fail
     try:
         with _sigterm_ends_us():
+            # Imported here: `--version` needs neither the verbs nor the libraries that they stand on.
+            from ror_sante.cli.root import root
+
             code = root.main(args=words, prog_name="ror-sante", standalone_mode=False)
             sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001  the outermost call: nothing may reach the user as a trace
-        from ror_sante.cli.failures import report
-
-        return report(error)
+        return _code_of(error)
     return int(code or 0)
+
+
+def _code_of(error: BaseException) -> int:
+    """Report an error; an interruption says nothing, and may have left a library half imported."""
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return error.code
+    if isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt):
+        return INTERRUPTED
+    from ror_sante.cli.failures import report
+
+    return report(error)
+
+
+def _open_what_is_closed() -> None:
+    """Put the null device where the caller closed a stream (``>&-``): else a socket of ours would take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  stays open to the end
 
 
 @contextlib.contextmanager

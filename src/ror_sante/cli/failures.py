@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -70,7 +71,8 @@ def tell(message: str, hint: str = "", *, also: tuple[str, ...] = ()) -> None:
 def _line(word: str, text: str, colour: str) -> None:
     lit = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = click.style(f"{word}:", fg=colour, bold=True) if lit else f"{word}:"
-    sys.stderr.write(f"{label} {printable(text, _LONG)}\n")
+    with contextlib.suppress(OSError, ValueError):  # the exit code remains when stderr is full or gone
+        sys.stderr.write(f"{label} {printable(text, _LONG)}\n")
 
 
 def _others(error: RorError) -> tuple[str, ...]:
