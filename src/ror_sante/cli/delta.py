@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ror_sante.api.national import NationalRorClient
+from ror_sante.cli.audit import note
 from ror_sante.cli.export import LOCKED, _Lines, _signals_reach_us
 from ror_sante.cli.failures import tell
 from ror_sante.cli.place import Flags, opened
@@ -87,6 +88,7 @@ def delta(
             _signals_reach_us(),
         ):
             outcome = fetch(client, plan, watcher=_Lines())
+    note(counts=outcome.counts)
     _report(outcome, out)
     return 0
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
+from ror_sante.cli.audit import note, note_place
 from ror_sante.cli.verb import config_path
 from ror_sante.errors import ConfigurationError
 from ror_sante.pki.identity import ClientIdentity
@@ -82,11 +83,26 @@ def opened(flags: Flags) -> Iterator[Place]:
     settings = settings_of(flags)
     if settings.environment == SIMULATOR:
         with simulator(flags.pki) as running:
-            yield _simulated(running, settings, flags)
+            yield _noted(_simulated(running, settings, flags))
         return
     if flags.pki is not None:
         raise ConfigurationError("--pki goes with --env simulator", hint="Elsewhere the anchors are in the settings.")
-    yield Place(settings, settings.resolve_environment(), _configured(settings))
+    yield _noted(Place(settings, settings.resolve_environment(), _configured(settings)))
+
+
+def _noted(place: Place) -> Place:
+    """Let the audit line say where the run went, and with which certificate."""
+    note_place(place.environment)
+    opener = place.identity
+    if opener is None:
+        return place
+
+    def identity() -> ClientIdentity:
+        found = opener()
+        note(certificate=found.thumbprint)
+        return found
+
+    return replace(place, identity=identity)
 
 
 def _configured(settings: Settings) -> Callable[[], ClientIdentity] | None:

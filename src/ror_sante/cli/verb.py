@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+from ror_sante.cli.audit import audited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +41,7 @@ BROKEN_PIPE: Final = 141
 _CONFIG: Final = "ror_sante.config"
 _VERBOSE: Final = "ror_sante.verbose"
 _LOG_FORMAT: Final = "ror_sante.log_format"
+_AUDIT: Final = "ror_sante.audit"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,6 +105,14 @@ def _options() -> list[click.Parameter]:
             expose_value=False,
             callback=_keep(_LOG_FORMAT),
         ),
+        click.Option(
+            ["--audit"],
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Add one JSON line about this run to a file.",
+            expose_value=False,
+            callback=_keep(_AUDIT),
+        ),
     ]
 
 
@@ -113,7 +125,11 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb with its log on stderr; a trace is written there under ``-vv`` alone."""
-        with _log_on_stderr(ctx.meta.get(_VERBOSE, 0), ctx.meta.get(_LOG_FORMAT, "text")):
+        run = secrets.token_hex(8)
+        with (
+            _log_on_stderr(ctx.meta.get(_VERBOSE, 0), ctx.meta.get(_LOG_FORMAT, "text"), run=run),
+            audited(ctx.meta.get(_AUDIT), ctx, run=run),
+        ):
             try:
                 return super().invoke(ctx)
             except BrokenPipeError as error:
@@ -155,11 +171,16 @@ class _Lines(logging.Formatter):
 
 
 class _Json(logging.Formatter):
-    """One JSON object a record."""
+    """One JSON object a record, with the id of the run that all of its lines share."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self._run = run
 
     def format(self, record: logging.LogRecord) -> str:
         about = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "run": self._run,
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _one_line(record.getMessage()),
@@ -174,11 +195,11 @@ def _one_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _log_on_stderr(verbose: int, style: str) -> Iterator[None]:
+def _log_on_stderr(verbose: int, style: str, *, run: str) -> Iterator[None]:
     """Log this package on stderr, and nothing of the libraries below: they write addresses with their queries."""
     logger = logging.getLogger("ror_sante")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if style == "json" else _Lines())
+    handler.setFormatter(_Json(run) if style == "json" else _Lines())
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
