@@ -335,3 +335,10 @@ def test_what_is_no_origin_is_refused(url) -> None:
 def test_an_origin_is_shown_in_its_shortest_form(url, shown) -> None:
     """Case, the default port and the path do not matter."""
     assert shown == str(Origin.of(url))
+
+
+def test_a_header_that_the_server_got_wrong_is_its_answer_and_not_our_call(call, serve) -> None:
+    """Two lengths that differ; requests calls that InvalidHeader, as it calls a header of ours that cannot be sent."""
+    server = serve()
+    server.answer = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok"
+    assert isinstance(call(server.port, host="localhost"), UnexpectedResponseError)

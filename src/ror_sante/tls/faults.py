@@ -360,6 +360,8 @@ _ROWS: Final[dict[str, Callable[[BaseException, Where], RorError]]] = {
     "urllib3.exceptions.ReadTimeoutError": _read_time,
     "requests.exceptions.ConnectTimeout": _connect_time,
     "requests.exceptions.ReadTimeout": _read_time,
+    # The server's header, as two lengths that differ; requests wraps it in the name that it has for ours.
+    "urllib3.exceptions.InvalidHeader": _odd_answer,
     "urllib3.exceptions.LocationParseError": _bad_call,
     "urllib3.exceptions.LocationValueError": _bad_call,
     "urllib3.exceptions.HostChangedError": _bad_call,
@@ -375,7 +377,6 @@ _ROWS: Final[dict[str, Callable[[BaseException, Where], RorError]]] = {
     "requests.exceptions.StreamConsumedError": _bad_call,
     "urllib3.exceptions.DecodeError": _odd_answer,
     "urllib3.exceptions.HeaderParsingError": _odd_answer,
-    "urllib3.exceptions.InvalidHeader": _odd_answer,
     "urllib3.exceptions.BodyNotHttplibCompatible": _odd_answer,
     "urllib3.exceptions.ResponseNotChunked": _odd_answer,
     "urllib3.exceptions.ResponseError": _odd_answer,
