@@ -540,3 +540,13 @@ def test_what_to_do_with_a_foreign_link_is_one_of_two_words(write: Callable[...,
     assert Settings().rorn.links == "rebase"
     assert load_settings(write('[rorn]\nlinks = "refuse"'), environ={}).rorn.links == "refuse"
     assert "rorn.links" in refused(write('[rorn]\nlinks = "follow"')).message
+
+
+def test_the_pace_of_calls_is_a_setting(tmp_path: Path) -> None:
+    """Twenty a second by default; a variable changes it."""
+    path = tmp_path / "ror-sante.toml"
+    path.write_text("", encoding="utf-8")
+    path.chmod(0o600)
+    assert load_settings(path, environ={}).network.calls_per_second == 20
+    variable = {"ROR_SANTE_NETWORK_CALLS_PER_SECOND": "5"}
+    assert load_settings(path, environ=variable).network.calls_per_second == 5

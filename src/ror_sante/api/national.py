@@ -205,6 +205,7 @@ class NationalRorClient:
             scope=rorn.scope,
             present_certificate_to_api=rorn.present_certificate_to_api,
             links=rorn.links,
+            calls_per_second=network.calls_per_second,
             retry=RetryPolicy(deadline=network.deadline),
             timeout=Timeouts(connect=network.connect_timeout, read=network.read_timeout),
             proxy=Proxy.from_settings(network),

@@ -64,6 +64,7 @@ class NetworkSettings(Table, frozen=True, kw_only=True):
         connect_timeout: longest wait for one connection.
         read_timeout: longest silence of a server.
         deadline: longest time of one call with all its retries.
+        calls_per_second: how often a host is called at most.
     """
 
     proxy: str | None = None
@@ -75,6 +76,7 @@ class NetworkSettings(Table, frozen=True, kw_only=True):
     connect_timeout: Seconds = 5.0
     read_timeout: Seconds = 30.0
     deadline: Seconds = 120.0
+    calls_per_second: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 20.0
 
     def __post_init__(self) -> None:
         if self.proxy is not None and self.proxy != "environment" and not _is_proxy_url(self.proxy):

@@ -37,6 +37,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "ROR_SANTE_NETWORK_CONNECT_TIMEOUT": "network.connect_timeout",
     "ROR_SANTE_NETWORK_READ_TIMEOUT": "network.read_timeout",
     "ROR_SANTE_NETWORK_DEADLINE": "network.deadline",
+    "ROR_SANTE_NETWORK_CALLS_PER_SECOND": "network.calls_per_second",
     "ROR_SANTE_RORN_IDENTITY": "rorn.identity",
     "ROR_SANTE_RORN_CLIENT_ID": "rorn.client_id",
     "ROR_SANTE_RORN_CLIENT_SECRET_FILE": "rorn.client_secret_file",
@@ -116,6 +117,6 @@ def _type_of(key: str) -> str:
     last = key.rpartition(".")[2]
     if last in {"p12", "certificate", "key", "next"} or last.endswith("_file"):
         return "path"
-    if last in {"connect_timeout", "read_timeout", "deadline"}:
+    if last in {"connect_timeout", "read_timeout", "deadline", "calls_per_second"}:
         return "seconds"
     return "switch" if last == "present_certificate_to_api" else "text"
