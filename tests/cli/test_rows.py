@@ -143,6 +143,17 @@ def test_json_on_a_terminal_shows_control_characters(monkeypatch: pytest.MonkeyP
     assert json.loads(out.getvalue())["name"] == "a\x9b31m"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("style", ["ndjson", "json"])
+def test_json_stays_json_in_a_narrow_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str, style: str) -> None:
+    r"""LC_ALL=C or fr_FR.ISO-8859-1: ``\xe9`` would be no JSON, nor would a byte of Latin-1."""
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace"))
+    rows.write([resource(name="é’\U0001f600")], style, resource_type="HealthcareService", single=True)
+    sys.stdout.flush()
+    assert json.loads(raw.getvalue().decode("ascii"))["name"] == "é’\U0001f600"
+
+
 def test_the_default_format_is_for_whoever_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table on a terminal, NDJSON in a pipe."""
     assert rows.default_format() == "ndjson"

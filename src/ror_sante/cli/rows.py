@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,7 +105,7 @@ def write(resources: Iterable[Resource], style: str, *, resource_type: str, sing
     count = itertools.count()
     # zip() counts what passes; the counter comes second, so that the end of the resources is not counted.
     passing = (resource for resource, _ in zip(resources, count, strict=False))
-    show = _visible if sys.stdout.isatty() else str
+    show = _visible if sys.stdout.isatty() else _escaped if style != "csv" and not _is_utf8() else str
     for line in writers[style](passing):
         sys.stdout.write(show(line))
     return next(count)
@@ -180,3 +181,12 @@ def _at(value: Any, path: list[str]) -> str:
 def _visible(line: str) -> str:
     r"""Write control characters of JSON strings as ``\u....``, so that a terminal shows them."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in line)
+
+
+def _is_utf8() -> bool:
+    return (sys.stdout.encoding or "utf-8").lower().replace("_", "-") in ("utf-8", "utf8")
+
+
+def _escaped(line: str) -> str:
+    r"""Write JSON in ASCII, with ``\u....``: it is the same JSON in whatever encoding a locale asks for."""
+    return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in line)
