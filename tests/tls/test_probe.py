@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -188,3 +189,25 @@ def test_without_an_identity_nothing_is_said_to_be_pushed(walk, serve) -> None:
 
     assert (seen.pushed, seen.requested) == ((), True)
     assert isinstance(seen.error, ClientRejectedError)
+
+
+def test_a_proxy_that_drips_its_answer_is_given_up(pki) -> None:
+    """Each byte restarts the socket's time-out; the limit of the step is another."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            client, _ = listener.accept()
+            with contextlib.closing(client), contextlib.suppress(OSError):
+                for _ in range(40):
+                    client.sendall(b"x")
+                    time.sleep(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        begun = time.monotonic()
+        seen = probe(
+            Origin("localhost", 1), None, [pki.anchor], via=Via("127.0.0.1", listener.getsockname()[1]), timeout=0.2
+        )
+
+    assert seen.failed == "proxy"
+    assert isinstance(seen.error, TimedOutError)
+    assert time.monotonic() - begun < 1

@@ -220,8 +220,10 @@ def _open_tunnel(plain: socket.socket, origin: Origin, via: Via) -> None:
 
 def _status_line(plain: socket.socket) -> str:
     """Read the proxy's answer head, byte by byte so that nothing of the TLS that follows is taken."""
-    head = b""
+    head, until = b"", time.monotonic() + (plain.gettimeout() or 0.0)
     while not head.endswith(b"\r\n\r\n"):
+        if time.monotonic() > until:  # the socket's own time-out begins anew with each byte
+            raise TimeoutError("the proxy's answer did not come within the time limit")
         piece = plain.recv(1)
         if not piece or len(head) > _PROXY_HEAD:
             raise ConnectionResetError(104, "the proxy's answer ends too early or never")
