@@ -17,9 +17,9 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 import ror_sante.pki
 from ror_sante.errors import ConfigurationError
-from ror_sante.simulator import private_files
 from ror_sante.simulator.pki import SERVER_AUTH, SIGN, SimulatorPki
 from ror_sante.simulator.templates import PRODUCT_CATEGORY
+from ror_sante.sync.files import private_folder, write_private
 
 AT = datetime(2026, 3, 1, 12, 30, 15, 999, tzinfo=UTC)
 REAL = Path(ror_sante.pki.__file__).parent / "data"
@@ -329,8 +329,8 @@ def test_saved_files_are_private_whatever_the_umask(pki: SimulatorPki, tmp_path:
     """Files are 0600 in a folder of 0700 under an open umask and under a tight one."""
     before = os.umask(umask)
     try:
-        place = private_files.private_folder(tmp_path / "new" / "place")
-        private_files.write_private(place / "file", b"x")
+        place = private_folder(tmp_path / "new" / "place")
+        write_private(place / "file", b"x")
     finally:
         os.umask(before)
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
@@ -348,14 +348,14 @@ def test_saving_again_replaces_and_leaves_no_half(pki: SimulatorPki, tmp_path: P
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk fails half way, readers still see the old content."""
-    private_files.write_private(tmp_path / "file", b"old")
+    write_private(tmp_path / "file", b"old")
 
     def fails(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fails)
     with pytest.raises(OSError, match="No space"):
-        private_files.write_private(tmp_path / "file", b"new")
+        write_private(tmp_path / "file", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"old")]
 
 

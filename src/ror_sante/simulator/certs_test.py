@@ -13,7 +13,7 @@ from ror_sante.errors import ConfigurationError, printable
 from ror_sante.simulator.flaws import FLAWS, Kit
 from ror_sante.simulator.pki import LEAF_DAYS, SimulatorPki
 from ror_sante.simulator.pki_folder import SUBFOLDER
-from ror_sante.simulator.private_files import private_folder, write_private
+from ror_sante.sync.files import private_folder, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from ror_sante.errors import ConfigurationError, printable
-from ror_sante.simulator.private_files import private_folder, write_private
+from ror_sante.sync.files import private_folder, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

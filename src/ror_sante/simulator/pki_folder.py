@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ror_sante.errors import ConfigurationError, printable
-from ror_sante.simulator.private_files import private_folder, write_private
 from ror_sante.simulator.templates import Issued, to_pem
+from ror_sante.sync.files import private_folder, write_private
 
 SUBFOLDER: Final = "ca"
 

@@ -27,9 +27,9 @@ from ror_sante.simulator.fhir import CAPACITY_PATH, DIFFUSION_PATH, FhirService
 from ror_sante.simulator.listener import PATIENCE, Listener
 from ror_sante.simulator.messages import HTML, Call, Peer, Reply
 from ror_sante.simulator.pki import SimulatorPki
-from ror_sante.simulator.private_files import write_private
 from ror_sante.simulator.tokens import TOKEN_PATH, Account, TokenService
 from ror_sante.simulator.variants import Variants
+from ror_sante.sync.files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

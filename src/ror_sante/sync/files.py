@@ -28,8 +28,10 @@ def private_folder(folder: Path) -> Path:
     Raises:
         OSError: it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
+    missing = [place for place in folder.parents if not place.exists()]
+    for place in [*reversed(missing), folder]:
+        place.mkdir(exist_ok=True)
+        place.chmod(0o700)  # at once: under a umask of 0177 we could not enter it ourselves
     return folder
 
 
