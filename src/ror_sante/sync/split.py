@@ -28,6 +28,7 @@ LARGEST: Final = 32 * 1024 * 1024  # bytes of a window that finds no place to cu
 
 _LIKELY: Final = 8  # last places that look like the start of an entry
 _POSSIBLE: Final = 40  # last places where any object of a list ends
+_NEAR: Final = 32 * 1024  # bytes at the end that are searched first: a look at all of a window costs half of its split
 _CLOSERS: Final = 64  # brackets that may close the list
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -183,11 +184,20 @@ def _bundle(window: _Window, start: int) -> Iterator[list[msgspec.Raw]]:
 def _front(content: bytes, likely: re.Pattern[bytes]) -> tuple[list[msgspec.Raw], int] | None:
     """Give as many whole entries as there are, and how many bytes they take, the comma after them included."""
     for pattern, tries in ((likely, _LIKELY), (_ANY_BORDER, _POSSIBLE)):
-        for border in reversed(deque(pattern.finditer(content), maxlen=tries)):
+        for border in _last(pattern, content, tries):
             entries = _entries(content[: border.start() + 1])
             if entries is not None:
                 return entries, border.end()
     return None
+
+
+def _last(pattern: re.Pattern[bytes], content: bytes, most: int) -> Iterator[re.Match[bytes]]:
+    """Give the last matches, the very last first; the first of them nearly always lies near the end."""
+    near = max(0, len(content) - _NEAR)
+    found = deque(pattern.finditer(content, near), maxlen=most)
+    yield from reversed(found)
+    every = deque(pattern.finditer(content), maxlen=most)
+    yield from reversed([match for match in every if match.start() < near])
 
 
 def _end(opening: bytes, content: bytes) -> list[msgspec.Raw]:

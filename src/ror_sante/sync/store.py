@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
@@ -222,25 +222,28 @@ class _Shelf:
         return Stored(tuple(written), tuple(counts), number)
 
     def _settled(self, kind: int, repeated: bytearray) -> Written:
-        """Close the gaps of a file in place: what is kept only ever moves forward."""
-        file, digest, size, count = self._files[kind], sha256(), 0, 0
+        """Bring a file to the disk, without the lines that came again."""
+        file, path, count = self._files[kind], self._path(kind), self._lines[kind]
         file.flush()
-        with self._path(kind).open("rb", buffering=_BUFFER) as lines:
-            gaps = any(repeated)
-            if gaps:
-                file.seek(0)
-            for number, line in enumerate(lines):
-                if repeated[number >> 3] >> (number & 7) & 1:
-                    continue
-                digest.update(line)
-                size += len(line)
-                count += 1
-                if gaps:
-                    file.write(line)
-        file.truncate(size)
+        if any(repeated):
+            count = _close_gaps(file, path, repeated)
         settle(file)
-        path = self._path(kind)
-        return Written(path.name, path.stem, count, size, digest.hexdigest())
+        with path.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
+        return Written(path.name, path.stem, count, path.stat().st_size, digest)
+
+
+def _close_gaps(file: BinaryIO, path: Path, repeated: bytearray) -> int:
+    """Move the lines that stay over those that came again, in place: what is kept only ever moves forward."""
+    file.seek(0)
+    count = 0
+    with path.open("rb", buffering=_BUFFER) as lines:
+        for number, line in enumerate(lines):
+            if not repeated[number >> 3] >> (number & 7) & 1:
+                file.write(line)
+                count += 1
+    file.truncate()
+    return count
 
 
 def _head(raw: bytes) -> _Head:
