@@ -21,25 +21,25 @@ def body(size: int) -> bytes:
 
 def _bundle(count: int) -> bytes:
     chance = random.Random(1)
-    entries = [{"search": {"mode": "match"}, "resource": _service(number, chance)} for number in range(count)]
+    entries = [{"search": {"mode": "match"}, "resource": service(number, chance)} for number in range(count)]
     bundle = {"resourceType": "Bundle", "type": "searchset", "total": count, "entry": entries}
     return json.dumps(bundle, ensure_ascii=False).encode()
 
 
-def _service(number: int, chance: random.Random) -> dict[str, object]:
+def service(number: int, chance: random.Random, *, extensions: int = 6) -> dict[str, object]:
     """Make a HealthcareService with the fields and the nesting of the ROR's, and invented values."""
-    extensions = [
+    extended = [
         {
             "url": f"https://example.invalid/StructureDefinition/extension-{one}",
             "valueCodeableConcept": {"coding": [_coding(chance)]},
         }
-        for one in range(6)
+        for one in range(extensions)
     ]
     return {
         "resourceType": "HealthcareService",
         "id": f"{chance.getrandbits(64):016x}",
         "meta": {"versionId": "1", "lastUpdated": "2026-01-15T08:30:00.000+01:00"},
-        "extension": extensions,
+        "extension": extended,
         "identifier": [{"system": "urn:oid:1.2.250.1.213.3.9", "value": str(chance.getrandbits(40))}],
         "active": True,
         "providedBy": {"reference": f"Organization/{chance.getrandbits(32)}"},

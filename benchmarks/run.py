@@ -1,7 +1,8 @@
 """Measure this package beside what one would use instead, in one run, and print the ratios.
 
-python benchmarks/run.py            # under three minutes; writes benchmarks/RESULTS.md
+python benchmarks/run.py            # about ten minutes; writes benchmarks/RESULTS.md
 python benchmarks/run.py --quick    # half a minute, to see that it works; its numbers mean little; writes nothing
+python benchmarks/run.py --copies   # the second half alone: whole copies and long searches; keeps the other tables
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import copies
 import startup
 from bodies import SIZES, file_name
 from clients import BASELINE, CLIENTS, CONTROL, Measured
@@ -61,11 +63,8 @@ def main() -> int:
             del os.environ[name]
     try:
         with nginx() as server:
-            load = [_load()]
-            results = _measure(server, plan)
-            starts = startup.measure(plan.starts)
-            load.append(_load())
-            text = _page(plan, server, results, starts, load)
+            text = _kept(options.output) if options.copies else _clients(server, plan)
+            text += f"\n\n{copies.measure(server, copies.QUICK if options.quick else copies.FULL)}"
     except MissingServerError as error:
         print(error, file=sys.stderr)
         return 2
@@ -75,11 +74,26 @@ def main() -> int:
     return 0
 
 
+def _clients(server: Server, plan: Plan) -> str:
+    load = [_load()]
+    results = _measure(server, plan)
+    starts = startup.measure(plan.starts)
+    load.append(_load())
+    return _page(plan, server, results, starts, load)
+
+
+def _kept(output: Path | None) -> str:
+    """Give the tables of an earlier run that are not measured again."""
+    before = output.read_text(encoding="utf-8") if output and output.exists() else ""
+    return before.partition(f"\n{copies.TITLE}\n")[0].rstrip()
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--quick", action="store_true", help="one short round, nothing saved unless --output says where"
     )
+    parser.add_argument("--copies", action="store_true", help="measure whole copies and long searches alone")
     parser.add_argument("--output", type=Path, help="where the tables go (default: RESULTS.md beside this file)")
     options = parser.parse_args()
     if not options.quick and options.output is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bodies import SIZES, body, file_name
+from copydata import FHIR
 
 from ror_sante.simulator.pki import SimulatorPki
 
@@ -128,6 +129,14 @@ http {{
     ssl_verify_client on;
     root {folder}/www;
     default_type application/fhir+json;
+    location = /token {{
+      default_type application/json;
+      return 200 '{{"access_token": "benchmark", "token_type": "Bearer", "expires_in": 3600}}';
+    }}
+    location ~ "^({FHIR}/[0-9]+)/[$]export$" {{
+      add_header Content-Location https://localhost:{port}$1/manifest.json always;
+      return 202;
+    }}
   }}
 }}
 """
