@@ -92,3 +92,10 @@ def test_the_settings_may_name_the_environment(monkeypatch) -> None:
 
     assert Proxy.from_settings(NetworkSettings(proxy="environment")) == Proxy("http://outside:3128")
     assert Proxy.from_settings(NetworkSettings(proxy="http://named:1")) == Proxy("http://named:1")
+
+
+def test_a_proxy_of_the_environment_that_is_no_address_is_refused(monkeypatch) -> None:
+    """A slip in HTTPS_PROXY is a sentence of ours."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://[::1")
+    with pytest.raises(ConfigurationError, match="http://host:port"):
+        Proxy.from_environment()

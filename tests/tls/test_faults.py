@@ -250,6 +250,19 @@ def test_a_peer_that_hangs_up_is_told_with_what_it_may_mean(call, listener, how)
     assert "refuses our certificate" in error.hint
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"hello\r\n\r\n", b"HTTP/9.9 what\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"],
+    ids=["no-http", "bad-status", "too-many-headers"],
+)
+def test_an_answer_that_is_no_http_is_told_as_such(call, serve, answer) -> None:
+    """It was not the connection that failed: asking again would bring the same."""
+    error = call(serve(answer=lambda _: answer).port, host="localhost")
+
+    assert isinstance(error, UnexpectedResponseError)
+    assert not error.retryable
+
+
 READERS = [lambda response: response.content, lambda response: list(response.iter_content(10))]
 
 

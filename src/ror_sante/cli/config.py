@@ -95,7 +95,7 @@ def show(*, style: str) -> int:
     settings = settings_of(Flags())
     plain = _plain(settings)
     if style == "json":
-        sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(json.dumps(plain, indent=2) + "\n")
         return 0
     made = console()
     made.print(

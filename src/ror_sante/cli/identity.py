@@ -54,7 +54,7 @@ def show(*, file: Path | None, style: str, passphrase_file: Path | None) -> int:
     """
     about = _described(file, passphrase_file, at=datetime.now(UTC))
     if style == "json":
-        sys.stdout.write(json.dumps(about, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(json.dumps(about, indent=2) + "\n")
     else:
         _print(about)
     return 0

@@ -77,7 +77,7 @@ def _climbed(test: SmokeTest, name: str, after: str, *, style: str, output: Path
     with private_text(output) if output is not None else contextlib.nullcontext(sys.stdout) as stream:
         if style == "json":
             report = test.run()
-            stream.write(json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n")
+            stream.write(json.dumps(report.to_dict(), indent=2) + "\n")
             return report
         ladder = Ladder(console(stream), environment=name)
         report = test.run(ladder.rung)

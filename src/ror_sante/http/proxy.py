@@ -74,7 +74,10 @@ class Proxy:
         url = found.get("https") or found.get("all")
         if not url:
             return None
-        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+        except ValueError:
+            return cls("")  # which says what a proxy must look like
         bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
         return cls(
             bare,
