@@ -14,6 +14,8 @@ from ror_sante.sync.snapshot import current
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ror_sante.sync.snapshot import Manifest
+
 STATE: Final = "delta-state.json"
 FULL_WEEK: Final = 7 * 86_400.0  # ROR-fhir-documentation, page "export": a full synchronisation a week at least
 # Reference 6, cadence: neither scenario of ANS covers these, and there is no feed of deletions.
@@ -67,6 +69,7 @@ def read_state(path: Path) -> State | None:
     try:
         state = _STATE.decode(raw)
         moment(state.cursor)
+        moment(state.last_run or state.cursor)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"{path} is not the state of a delta, or is damaged",
@@ -124,9 +127,11 @@ def full_of(folder: Path) -> tuple[datetime | None, datetime | None]:
         SyncError: the copy cannot be read.
     """
     found = current(folder)
-    if found is None:
-        return None, None
-    manifest = found[1]
+    return (None, None) if found is None else times_of(found[1])
+
+
+def times_of(manifest: Manifest) -> tuple[datetime | None, datetime | None]:
+    """Tell when a copy was made; what is returned is that of `full_of`."""
     try:
         theirs = min((moment(job.transaction_time) for job in manifest.jobs), default=None)
     except ValueError:
