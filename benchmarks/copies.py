@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -58,6 +59,7 @@ def measure(server: Server, plan: Plan) -> str:
 def _how(plan: Plan) -> str:
     rounds = ", ".join(f"{rounds} at {size:,}".replace(",", " ") for size, rounds in plan.exports.items())
     return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}. "
         f"Resources of about {BYTES // 1000} kB; {PARALLEL} files at a time. Rounds: {rounds}; "
         f"{plan.searches} of the search. One round says nothing of its own noise."
     )
