@@ -55,6 +55,22 @@ def test_log_lines_carry_the_run(run: Callable[..., Any], bench: Path, tmp_path:
     assert {line["run"] for line in lines} == {json.loads(path.read_bytes())["run"]}
 
 
+def test_an_export_leaves_its_counts_and_its_steps_the_run(
+    run: Callable[..., Any], bench: Path, tmp_path: Path
+) -> None:
+    """The audit line has the counts of the copy, and each step line of export and delta the id of its run."""
+    path, out = tmp_path / "audit.jsonl", tmp_path / "out"
+    words = ("--audit", path, "--config", bench, "rorn")
+    export = run(*words, "export", "--all", "--out", out)
+    delta = run(*words, "delta", "--state", tmp_path / "state", "--out", out)
+    first, second = map(json.loads, path.read_text(encoding="ascii").splitlines())
+    assert first["counts"]["HealthcareService"] == 260
+    assert first["run"] != second["run"]
+    for ran, audited in ((export, first), (delta, second)):
+        told = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+        assert {line["run"] for line in told} == {audited["run"]}
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

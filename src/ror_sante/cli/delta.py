@@ -14,7 +14,7 @@ from ror_sante.cli.audit import note
 from ror_sante.cli.export import LOCKED, _Lines, _signals_reach_us
 from ror_sante.cli.failures import tell
 from ror_sante.cli.place import Flags, opened
-from ror_sante.cli.verb import Verb, ending, listed
+from ror_sante.cli.verb import Verb, ending, listed, run_id
 from ror_sante.sync.delta import OVERLAP, Plan
 from ror_sante.sync.delta import delta as fetch
 from ror_sante.sync.lock import LockedError
@@ -87,7 +87,7 @@ def delta(
             NationalRorClient.from_settings(where.settings, identity=identity, environment=where.environment) as client,
             _signals_reach_us(),
         ):
-            outcome = fetch(client, plan, watcher=_Lines())
+            outcome = fetch(client, plan, watcher=_Lines(run_id()))
     note(counts=outcome.counts)
     _report(outcome, out)
     return 0

@@ -15,14 +15,16 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ror_sante.api.national import NationalRorClient
+from ror_sante.cli.audit import note
 from ror_sante.cli.console import console
 from ror_sante.cli.failures import tell
 from ror_sante.cli.place import Flags, opened
-from ror_sante.cli.verb import Verb, ending
+from ror_sante.cli.verb import Verb, ending, run_id
 from ror_sante.errors import ConfigurationError, RorError, printable
 from ror_sante.sync.export import Options, Selection, ShrunkError
 from ror_sante.sync.export import export as copy
 from ror_sante.sync.lock import LockedError
+from ror_sante.sync.snapshot import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +110,8 @@ def export(
             _watching() as watcher,
             _signals_reach_us(),
         ):
-            copy(client, out, selection, options=options, watcher=watcher)
+            _, manifest = copy(client, out, selection, options=options, watcher=watcher)
+    note(counts=describe(manifest))
     sys.stdout.write(f"{out / 'current'}\n")
     return 0
 
@@ -156,7 +159,7 @@ def _told(out: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _watching() -> Iterator[Watcher]:
     if not sys.stderr.isatty():
-        yield _Lines()
+        yield _Lines(run_id())
         return
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -171,11 +174,14 @@ def _watching() -> Iterator[Watcher]:
 
 
 class _Lines:
-    """One JSON line a step."""
+    """One JSON line a step, with the id of the run."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
 
     def step(self, name: str, /, **about: object) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        sys.stderr.write(json.dumps({"time": now, "step": name, **about}, ensure_ascii=False) + "\n")
+        sys.stderr.write(json.dumps({"time": now, "run": self._run, "step": name, **about}, ensure_ascii=False) + "\n")
         sys.stderr.flush()
 
     def received(self, size: int, /) -> None:

@@ -42,6 +42,7 @@ _CONFIG: Final = "ror_sante.config"
 _VERBOSE: Final = "ror_sante.verbose"
 _LOG_FORMAT: Final = "ror_sante.log_format"
 _AUDIT: Final = "ror_sante.audit"
+_RUN: Final = "ror_sante.run"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,6 +67,12 @@ def ending(codes: Iterable[int], *examples: str) -> str:
 def config_path() -> Path | None:
     """Give the file of ``--config``, wherever it stood."""
     found: Path | None = click.get_current_context().meta.get(_CONFIG)
+    return found
+
+
+def run_id() -> str:
+    """Give the id of the run that is going on; its log lines and its audit line bear it too."""
+    found: str = click.get_current_context().meta[_RUN]
     return found
 
 
@@ -125,7 +132,7 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb with its log on stderr; a trace is written there under ``-vv`` alone."""
-        run = secrets.token_hex(8)
+        run = ctx.meta[_RUN] = secrets.token_hex(8)
         with (
             _log_on_stderr(ctx.meta.get(_VERBOSE, 0), ctx.meta.get(_LOG_FORMAT, "text"), run=run),
             audited(ctx.meta.get(_AUDIT), ctx, run=run),
