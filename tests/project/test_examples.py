@@ -17,6 +17,7 @@ SAYS = {
     "02_session_in_an_existing_app.py": "organizations",
     "04_behind_a_proxy.py": "CONNECT localhost:",
     "05_key_plus_intermediate.py": "complete",
+    "06_nightly_copy.py": "\ndelta: ",
 }
 
 
