@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,15 @@ def test_a_lock_that_is_held_ends_with_7(delta: Any, tmp_path: Path) -> None:
     """Another run is at work there."""
     with locked(tmp_path / "out"):
         assert delta("--since", "2026-01-01").code == 7
+
+
+def test_a_system_without_posix_locks_is_told(delta: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows, for instance: nothing is begun."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    ran = delta("--since", "2026-01-01")
+    assert ran.code == 2
+    assert "need a POSIX system" in ran.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from typing import TYPE_CHECKING, Final
 
-from ror_sante.errors import SyncError
+from ror_sante.errors import ConfigurationError, SyncError
 from ror_sante.sync.files import private_folder
 
 if TYPE_CHECKING:
@@ -26,8 +25,15 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process, or another run of this one, holds it.
+        ConfigurationError: the system has no such locks.
         OSError: the folder cannot be used.
     """
+    try:
+        import fcntl  # here, so that the other verbs load where it is missing
+    except ImportError as error:
+        raise ConfigurationError(
+            "copies and deltas need a POSIX system today", hint="On Windows, run them in WSL or in a container."
+        ) from error
     private_folder(folder)
     with (folder / LOCK).open("ab") as file:
         (folder / LOCK).chmod(0o600)
