@@ -67,8 +67,6 @@ def _certificate() -> tuple[Validity | None, str]:
         return ClientIdentity.from_settings(settings.identity_for("rorn"), ask=None).validity, ""
     except RorError as error:
         return None, error.message
-    except OSError as error:
-        return None, f"{error.filename}: {error.strerror}"
 
 
 # ------------------------------------------------------------------ text
