@@ -74,13 +74,14 @@ def evolved(before: Directory, *, at: int, edited: Mapping[str, int], gone: Mapp
     """
     earlier = before if isinstance(before, Evolved) else Evolved(before, edited={}, gone=())
     left = {name: [one.reference for one in earlier.records(name)] for name in {**edited, **gone} if name in TYPES}
+    step = len(earlier.edited) + len(earlier.gone)  # and not the time: the same calls draw the same records
     drawn: dict[str, int] = {}
     vanished: list[str] = []
     for name in sorted({**edited, **gone}):
         first, second = edited.get(name, 0), gone.get(name, 0)
         if name not in TYPES or min(first, second) < 0 or first + second > len(left[name]):
             raise ConfigurationError(f"{first + second} records of {name[:40]} cannot change", hint="There are fewer.")
-        order = sorted(left[name], key=lambda reference: zlib.crc32(f"{before.seed}/{at}/{reference}".encode()))
+        order = sorted(left[name], key=lambda reference: zlib.crc32(f"{before.seed}/{step}/{reference}".encode()))
         drawn |= dict.fromkeys(order[:first], at)
         vanished += order[first : first + second]
     return Evolved(earlier, edited=earlier.edited | drawn, gone=earlier.gone | set(vanished))
