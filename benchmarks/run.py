@@ -63,8 +63,10 @@ def main() -> int:
             del os.environ[name]
     try:
         with nginx() as server:
-            text = _kept(options.output) if options.copies else _clients(server, plan)
-            text += f"\n\n{copies.measure(server, copies.QUICK if options.quick else copies.FULL)}"
+            clients_before, copies_before = _kept(options.output)
+            first = clients_before if options.copies else _clients(server, plan)
+            size = copies.QUICK if options.quick else copies.FULL
+            text = f"{first}\n\n{copies_before if options.clients else copies.measure(server, size)}"
     except MissingServerError as error:
         print(error, file=sys.stderr)
         return 2
@@ -82,10 +84,11 @@ def _clients(server: Server, plan: Plan) -> str:
     return _page(plan, server, results, starts, load)
 
 
-def _kept(output: Path | None) -> str:
-    """Give the tables of an earlier run that are not measured again."""
+def _kept(output: Path | None) -> tuple[str, str]:
+    """Give the two parts of an earlier run, of which one may be kept: clients, then copies."""
     before = output.read_text(encoding="utf-8") if output and output.exists() else ""
-    return before.partition(f"\n{copies.TITLE}\n")[0].rstrip()
+    clients, title, rest = before.partition(f"\n{copies.TITLE}\n")
+    return clients.strip(), (title + rest).strip()
 
 
 def _options() -> argparse.Namespace:
@@ -93,7 +96,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="one short round, nothing saved unless --output says where"
     )
-    parser.add_argument("--copies", action="store_true", help="measure whole copies and long searches alone")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--clients", action="store_true", help="measure single requests and starts alone")
+    part.add_argument("--copies", action="store_true", help="measure whole copies and long searches alone")
     parser.add_argument("--output", type=Path, help="where the tables go (default: RESULTS.md beside this file)")
     options = parser.parse_args()
     if not options.quick and options.output is None:
