@@ -349,11 +349,14 @@ def test_a_closed_stream_becomes_the_null_device(monkeypatch: pytest.MonkeyPatch
         assert opened.name == os.devnull
 
 
-def test_a_full_stderr_leaves_the_exit_code() -> None:
-    """Where nothing can be told, the code still is."""
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", ""])
+def test_a_full_stderr_leaves_the_exit_code(locale: str) -> None:
+    """Where nothing can be told, the code still is; the interpreter's last flush does not make it 120."""
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "ror_sante", "--config", "none", "config", "show"]
-        assert subprocess.run(command, stderr=full, timeout=30, check=False).returncode == 2
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+        environ |= {"LC_ALL": locale} if locale else {}
+        assert subprocess.run(command, stderr=full, timeout=30, check=False, env=environ).returncode == 2
 
 
 @pytest.mark.parametrize("name", ["ror_sante.cli.root", "ror_sante.cli.failures"])

@@ -10,6 +10,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
+from ror_sante.cli.streams import settle
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
@@ -42,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = root.main(args=words, prog_name="ror-sante", standalone_mode=False)
             sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001  the outermost call: nothing may reach the user as a trace
-        return _code_of(error)
+        code = _code_of(error)
+    settle(sys.stderr)
     return int(code or 0)
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 import click
 
-from ror_sante.cli.verb import BROKEN_PIPE, INTERNAL, quiet_stdout
+from ror_sante.cli.streams import silence
+from ror_sante.cli.verb import BROKEN_PIPE, INTERNAL
 from ror_sante.diagnosis.report import BAD_ANSWER, BAD_IDENTITY, BAD_SETTINGS, NO_CONNECTION, exit_code_of
 from ror_sante.errors import IdentityError, RorError, Severity, printable
 
@@ -39,7 +40,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
-        quiet_stdout()
+        silence(sys.stdout)
         return BROKEN_PIPE
     if isinstance(error, RorError):
         code = exit_code_of(error)

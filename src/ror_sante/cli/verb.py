@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from ror_sante.cli.audit import audited
+from ror_sante.cli.streams import silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +140,7 @@ class Verb(click.Command):
             try:
                 return super().invoke(ctx)
             except BrokenPipeError as error:
-                quiet_stdout()
+                silence(sys.stdout)
                 raise click.exceptions.Exit(BROKEN_PIPE) from error
             except Exception:
                 logging.getLogger("ror_sante.cli").debug("this ended the command:", exc_info=True)
@@ -155,15 +155,6 @@ class VerbGroup(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(_options())
-
-
-def quiet_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: the reader of our output has gone."""
-    with contextlib.suppress(OSError, ValueError):  # a stream that is no file has nothing left to flush
-        number = sys.stdout.fileno()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, number)
-        os.close(nowhere)
 
 
 # ------------------------------------------------------------------ the log
