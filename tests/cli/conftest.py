@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import socket
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -155,25 +152,3 @@ def simulator(_running: Simulator) -> Simulator:
 def bench(simulator: Simulator, tmp_path: Path) -> Path:
     """A settings file that points at the shared simulator."""
     return simulator.write_config(tmp_path / "bench")
-
-
-@pytest.fixture
-def listening() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
-    """Serve each connection with a function, in threads; give the port."""
-    with contextlib.ExitStack() as stack:
-
-        def start(serve: Callable[[socket.socket], None]) -> int:
-            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            threading.Thread(target=_accept, args=(server, serve), daemon=True).start()
-            port: int = server.getsockname()[1]
-            return port
-
-        yield start
-
-
-def _accept(server: socket.socket, serve: Callable[[socket.socket], None]) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = server.accept()
-            with connection, contextlib.suppress(OSError):
-                serve(connection)

@@ -51,32 +51,6 @@ def account(simulator: Simulator) -> RornSettings:
 
 
 @pytest.fixture
-def listening() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
-    """Serve each connection with a function, in threads; give the port."""
-    with contextlib.ExitStack() as stack:
-
-        def start(serve: Callable[[socket.socket], None]) -> int:
-            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            threading.Thread(target=_accept, args=(server, serve), daemon=True).start()
-            port: int = server.getsockname()[1]
-            return port
-
-        yield start
-
-
-def _accept(server: socket.socket, serve: Callable[[socket.socket], None]) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = server.accept()
-            threading.Thread(target=_serve, args=(connection, serve), daemon=True).start()
-
-
-def _serve(connection: socket.socket, serve: Callable[[socket.socket], None]) -> None:
-    with connection, contextlib.suppress(OSError):
-        serve(connection)
-
-
-@pytest.fixture
 def proxy(listening: Callable[..., int]) -> Callable[[str], int]:
     """An HTTP proxy that answers CONNECT with a status line, and opens the tunnel for a 200."""
 

@@ -11,7 +11,7 @@ import click
 
 from ror_sante.api.national import NationalRorClient
 from ror_sante.cli.audit import note
-from ror_sante.cli.export import LOCKED, _Lines, _signals_reach_us
+from ror_sante.cli.export import LOCKED, StepLines, signals_reach_us
 from ror_sante.cli.failures import tell
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.verb import Verb, ending, listed, run_id
@@ -85,9 +85,9 @@ def delta(
         identity = None if where.identity is None else where.identity()
         with (
             NationalRorClient.from_settings(where.settings, identity=identity, environment=where.environment) as client,
-            _signals_reach_us(),
+            signals_reach_us(),
         ):
-            outcome = fetch(client, plan, watcher=_Lines(run_id()))
+            outcome = fetch(client, plan, watcher=StepLines(run_id()))
     note(counts=outcome.counts)
     _report(outcome, out)
     return 0

@@ -108,7 +108,7 @@ def export(
         with (
             NationalRorClient.from_settings(where.settings, identity=identity, environment=where.environment) as client,
             _watching() as watcher,
-            _signals_reach_us(),
+            signals_reach_us(),
         ):
             _, manifest = copy(client, out, selection, options=options, watcher=watcher)
     note(counts=describe(manifest))
@@ -122,7 +122,7 @@ def _one_of(*given: bool) -> None:
 
 
 @contextlib.contextmanager
-def _signals_reach_us() -> Iterator[None]:
+def signals_reach_us() -> Iterator[None]:
     """Take SIGINT even when the shell that started us in the background set it aside."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -159,7 +159,7 @@ def _told(out: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _watching() -> Iterator[Watcher]:
     if not sys.stderr.isatty():
-        yield _Lines(run_id())
+        yield StepLines(run_id())
         return
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -173,13 +173,14 @@ def _watching() -> Iterator[Watcher]:
         yield _Bar(bar)
 
 
-class _Lines:
+class StepLines:
     """One JSON line a step, with the id of the run."""
 
     def __init__(self, run: str) -> None:
         self._run = run
 
     def step(self, name: str, /, **about: object) -> None:
+        """Write a step."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         sys.stderr.write(json.dumps({"time": now, "run": self._run, "step": name, **about}, ensure_ascii=False) + "\n")
         sys.stderr.flush()

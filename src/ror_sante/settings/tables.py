@@ -132,33 +132,29 @@ class AnnuaireSettings(Table, frozen=True, kw_only=True):
     api_key_file: Path | None = None
 
 
-class RegionSettings(Table, frozen=True, kw_only=True):
+class _Account(Table, frozen=True, kw_only=True):
+    """An account of the inter-ROR search, of which nothing need be said twice."""
+
+    identity: str | None = None
+    client_id: str | None = None
+    client_secret_file: Path | None = None
+    token_url: str | None = None
+    scope: str | None = None
+    present_certificate_to_api: bool | None = None
+    profile: Coding | None = None
+    role: Coding | None = None
+    anchors: tuple[str, ...] | None = None
+
+
+class RegionSettings(_Account, frozen=True, kw_only=True):
     """One region of the inter-ROR search; what is None is taken from ``[inter_ror]``, then from ``[rorn]``."""
 
     base_url: str | None = None
-    identity: str | None = None
-    client_id: str | None = None
-    client_secret_file: Path | None = None
-    token_url: str | None = None
-    scope: str | None = None
-    present_certificate_to_api: bool | None = None
-    profile: Coding | None = None
-    role: Coding | None = None
-    anchors: tuple[str, ...] | None = None
 
 
-class InterRorSettings(Table, frozen=True, kw_only=True):
+class InterRorSettings(_Account, frozen=True, kw_only=True):
     """The account of the inter-ROR search; what is None is taken from ``[rorn]``."""
 
-    identity: str | None = None
-    client_id: str | None = None
-    client_secret_file: Path | None = None
-    token_url: str | None = None
-    scope: str | None = None
-    present_certificate_to_api: bool | None = None
-    profile: Coding | None = None
-    role: Coding | None = None
-    anchors: tuple[str, ...] | None = None
     regions: dict[str, RegionSettings] = {}
 
 
