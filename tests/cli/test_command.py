@@ -48,7 +48,8 @@ def verbs() -> Iterator[tuple[str, click.Command]]:
             assert found is not None
             yield name, found
             if isinstance(found, click.Group):
-                yield from ((f"{name} {inner}", verb) for inner, verb in found.commands.items())
+                inner = {each: found.get_command(context, each) for each in found.list_commands(context)}
+                yield from ((f"{name} {each}", verb) for each, verb in inner.items() if verb is not None)
 
 
 VERBS = dict(verbs())

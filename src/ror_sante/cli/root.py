@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Final
 
 import click
 
 from ror_sante._version import __version__
-from ror_sante.cli.verb import CODES, VerbGroup, listed
+from ror_sante.cli.lazy import LazyGroup
+from ror_sante.cli.verb import CODES, listed
 
-# Name: (where it lives, what the list of commands says). The second is repeated in the verb's own help.
 COMMANDS: Final = {
     "smoke-test": ("ror_sante.cli.smoke:smoke_test", "Climb from the certificate to one real search, rung by rung."),
     "identity": ("ror_sante.cli.identity:identity", "Look at our certificate."),
@@ -21,29 +20,9 @@ COMMANDS: Final = {
 }
 
 
-class LazyGroup(VerbGroup):
-    """A group that knows its verbs by name, and imports one when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the verbs, in the order in which one meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one verb."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
 @click.group(
     cls=LazyGroup,
+    verbs=COMMANDS,
     epilog=listed("Exit codes, the same for every command", [f"{code:>3}  {text}" for code, text in CODES.items()])
     + "\n\n"
     + listed(
