@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         "ror-sante --config bench/ror-sante.toml smoke-test",
     ),
 )
-@click.option("--port", type=click.IntRange(0, 65_533), default=0, metavar="N", help="Default: one that is free.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_533), default=0, metavar="N", help="First of three; default: free ones."
+)
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:TIMES]", help="Misbehave; repeat it for more.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write settings and P12 there.")
 @click.option("--ready-file", type=click.Path(path_type=Path), metavar="FILE", help="Written once it answers.")
@@ -87,7 +89,8 @@ def _fault(word: str) -> tuple[str, int | None]:
 def _tell(running: Simulator, settings: Path) -> None:
     sys.stdout.write(
         f"The simulator answers at {running.url}\n"
-        f"Settings, P12 and root are in {settings.parent}\n"
+        f"Annuaire Santé: extractions at {running.extraction_url}, FHIR gateway at {running.gateway_url}\n"
+        f"Settings, P12 and roots are in {settings.parent}\n"
         "Try, in another terminal:\n"
         f"  ror-sante --config {settings} smoke-test\n"
         f"  ror-sante --config {settings} rorn search HealthcareService --max 5\n"
@@ -97,7 +100,12 @@ def _tell(running: Simulator, settings: Path) -> None:
 
 
 def _ready(path: Path, running: Simulator, settings: Path) -> None:
-    about: dict[str, Any] = {"url": running.url, "config": str(settings)}
+    about: dict[str, Any] = {
+        "url": running.url,
+        "extraction_url": running.extraction_url,
+        "gateway_url": running.gateway_url,
+        "config": str(settings),
+    }
     with private_text(path) as file:
         file.write(json.dumps(about) + "\n")
 

@@ -40,6 +40,7 @@ def write_folder(folder: Path, simulator: Simulator, client: Issued) -> Path:
         "client.pem": client.pem_chain(),
         "client.key": client.key_pem(passphrase),
         "root.pem": simulator.pki.root_pem(),
+        "web-root.pem": simulator.pki.web.root_pem(),
         "simulator.env": _variables(folder.absolute(), simulator).encode(),
         SETTINGS: _settings(simulator).encode(),
     }
@@ -74,7 +75,10 @@ role = {_coding(simulator.role)}
 token_url = "{environment.token_url}"
 api_url = "{environment.api_url}"
 diffusion_path = "{environment.diffusion_path}"
+annuaire_download_url = "{environment.annuaire_download_url}"
+annuaire_fhir_url = "{environment.annuaire_fhir_url}"
 anchors = ["root.pem"]
+annuaire_fhir_anchors = ["web-root.pem"]
 """
 
 
@@ -90,6 +94,8 @@ def _variables(folder: Path, simulator: Simulator) -> str:
         "ROR_SIMULATOR_URL": simulator.url,
         "ROR_SIMULATOR_TOKEN_URL": environment.token_url,
         "ROR_SIMULATOR_FHIR_BASE": environment.fhir_base,
+        "ROR_SIMULATOR_EXTRACTION_URL": environment.annuaire_download_url,
+        "ROR_SIMULATOR_GATEWAY_URL": environment.annuaire_fhir_url,
         "ROR_SIMULATOR_CLIENT_ID": simulator.client_id,
         "ROR_SIMULATOR_PROFILE_CODE": simulator.profile.code,
         "ROR_SIMULATOR_PROFILE_SYSTEM": simulator.profile.system,
@@ -100,5 +106,6 @@ def _variables(folder: Path, simulator: Simulator) -> str:
         "ROR_SIMULATOR_CERTIFICATE": folder / "client.pem",
         "ROR_SIMULATOR_KEY": folder / "client.key",
         "ROR_SIMULATOR_ROOT": folder / "root.pem",
+        "ROR_SIMULATOR_WEB_ROOT": folder / "web-root.pem",
     }
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 from ror_sante.errors import ConfigurationError, printable
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
     from ror_sante.simulator.messages import Call
 
-Place = Literal["token", "fhir", "page", "next", "kickoff", "poll", "manifest", "file"]
+Place = Literal["token", "fhir", "page", "next", "kickoff", "poll", "manifest", "file", "extraction", "gateway"]
+At = Literal["token", "fhir", "kickoff", "poll", "file", "extraction", "gateway"]  # what a caller may say in at=
 
 _STEPS: Final = {"kickoff": (Started,), "poll": (Pending, Manifest), "manifest": (Manifest,), "file": (ExportFile,)}
-_CHOSEN: Final = (None, "token", "fhir", "kickoff", "poll", "file")  # what a caller may say in at=
+_CHOSEN: Final = (None, *get_args(At))
+_SERVICES: Final = ("token", "fhir", "extraction", "gateway")  # a fault of one may be told to strike another
 
 DEPTH: Final = 200_000  # of the nested arrays: enough to make msgspec raise RecursionError
 BOMB: Final = 256 << 20  # bytes, once unpacked
@@ -88,7 +90,7 @@ class Fault:
         sentence: what the client meets.
         place: which answers it strikes: of the ``token`` endpoint, of the ``fhir`` service, a ``page`` of search
             results, a page with a ``next`` link; of an export the ``kickoff``, a ``poll``, the ``manifest``, a
-            ``file``.
+            ``file``; of the Annuaire Santé the ``extraction`` downloads, the ``gateway``.
         effect: makes the bad reply of the good one.
     """
 
@@ -101,7 +103,7 @@ class Fault:
         """Tell whether it strikes a reply.
 
         Args:
-            place: where the reply comes from, ``token`` or ``fhir``.
+            place: the service that the reply comes from: ``token``, ``fhir``, ``extraction`` or ``gateway``.
             reply: the good reply.
             at: where it was told to strike.
         """
@@ -496,7 +498,7 @@ class FaultQueue:
             raise ConfigurationError("a fault strikes once or more often", hint="Give times=None for every time.")
         if at not in _CHOSEN:
             raise ConfigurationError(f"a fault strikes at {', '.join(map(str, _CHOSEN[1:]))}")
-        if fault.place not in ("token", "fhir") and at is not None:
+        if fault.place not in _SERVICES and at is not None:
             what = "pages of search results" if fault.place in ("page", "next") else "one step of an export"
             raise ConfigurationError(f"the fault {name} strikes {what} and nothing else")
         with self._lock:

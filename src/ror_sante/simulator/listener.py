@@ -15,12 +15,9 @@ from email.utils import format_datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-
 from ror_sante.errors import ConfigurationError
-from ror_sante.pki.names import common_name
 from ror_sante.simulator.messages import HTML, Call, Delivery, Peer, Reply, outcome
+from ror_sante.simulator.peers import ask_for_certificate, peer_of
 
 try:
     from pytest_httpserver.httpserver import HTTPServerBase
@@ -63,6 +60,7 @@ class Listener(HTTPServerBase):
         now: the time for the ``Date`` header.
         port: 0 takes a free one.
         patience: seconds that a client may be silent, in the handshake or between two requests.
+        asks: tells whether a path asks for a certificate after the handshake; its TLS must allow that.
         met: called with the peer after each handshake.
         refused: called with OpenSSL's reason after each handshake that failed.
     """
@@ -78,6 +76,7 @@ class Listener(HTTPServerBase):
         now: Callable[[], datetime],
         port: int = 0,
         patience: float = PATIENCE,
+        asks: Callable[[str], bool] = lambda _: False,
         met: Callable[[Peer], None] = lambda _: None,
         refused: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -86,6 +85,7 @@ class Listener(HTTPServerBase):
         self.answer = answer
         self.now = now
         self.patience = patience
+        self.asks = asks
         self.met = met
         self.refused = refused
 
@@ -271,7 +271,7 @@ class _Handler(WSGIRequestHandler):
     def setup(self) -> None:
         """See who is there."""
         super().setup()
-        self.peer = _peer(self.connection)
+        self.peer = peer_of(self.connection)
         self.server.listener.met(self.peer)
 
     def version_string(self) -> str:
@@ -300,6 +300,8 @@ class _Handler(WSGIRequestHandler):
             return self._refuse(400)
         if isinstance(body, int):
             return self._refuse(body)
+        if self.server.listener.asks(environ["PATH_INFO"]) and not self.peer.subject_dn:
+            self._ask_for_certificate()
         environ["wsgi.input"] = BytesIO(body)
         environ[_PEER] = self.peer
         deliveries: list[Delivery] = []
@@ -318,6 +320,15 @@ class _Handler(WSGIRequestHandler):
         if len(body) < length:
             raise ConnectionResetError("the client left in the middle of its request")
         return body
+
+    def _ask_for_certificate(self) -> None:
+        listener = self.server.listener
+        try:
+            self.peer = ask_for_certificate(self.connection, listener.patience)
+        except OSError as error:
+            listener.refused(str(getattr(error, "reason", None) or type(error).__name__))
+            raise
+        listener.met(self.peer)
 
     def _refuse(self, status: int) -> None:
         self.close_connection = True  # what follows on this connection cannot be told apart from the body
@@ -366,21 +377,3 @@ class _Handler(WSGIRequestHandler):
             # Linger on, for no time: the kernel sends RST in place of FIN.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
-
-
-def _peer(connection: ssl.SSLSocket) -> Peer:
-    der = connection.getpeercert(binary_form=True)
-    if der is None:
-        return Peer()
-    certificate = x509.load_der_x509_certificate(der)
-    return Peer(
-        subject_dn=certificate.subject.rfc4514_string(),
-        thumbprint=certificate.fingerprint(SHA256()).hex(),
-        pushed=tuple(common_name(x509.load_der_x509_certificate(item)) for item in _pushed(connection)),
-    )
-
-
-def _pushed(connection: ssl.SSLSocket) -> list[bytes]:
-    """Give what the client sent, in its order; Python has a public name for it from 3.13 on."""
-    chain = connection._sslobj.get_unverified_chain()  # type: ignore[attr-defined]  # the same on CPython 3.11 to 3.13
-    return [ssl.PEM_cert_to_DER_cert(item.public_bytes()) for item in chain or ()]

@@ -16,6 +16,8 @@ FHIR_JSON: Final = "application/fhir+json;charset=UTF-8"
 JSON: Final = "application/json"
 HTML: Final = "text/html;charset=UTF-8"
 
+Service = Literal["ror", "extraction", "gateway"]  # the ports of the simulator
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -111,6 +113,34 @@ class Reply:
     def payload(self) -> bytes:
         """The bytes of the body."""
         return self.body if isinstance(self.body, bytes) else self.body.render()
+
+
+@dataclass(frozen=True)
+class RequestSeen:
+    """One request that was answered.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path, percent-decoded.
+        query: the query as it was sent.
+        headers: names in lower case; the bearer token is among them.
+        status: what was answered; 0 when a fault left it without an answer.
+        subject_dn: subject of the client certificate, CN first.
+        service: the port that it came to: ``ror``, ``extraction`` or ``gateway``.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str] = field(repr=False)
+    status: int
+    subject_dn: str
+    service: Service = "ror"
+
+    @property
+    def params(self) -> list[tuple[str, str]]:
+        """The parameters of the query, decoded, in order."""
+        return parse_qsl(self.query, keep_blank_values=True)
 
 
 def json_reply(status: int, content: object, *headers: tuple[str, str]) -> Reply:

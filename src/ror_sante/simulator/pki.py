@@ -175,6 +175,11 @@ class SimulatorPki:
         """Give a tree with the same names and other keys; made when first asked for, then kept."""
         return self._other("twin", self._tree)
 
+    @property
+    def web(self) -> SimulatorPki:
+        """Give a tree that plays the public web authorities; made when first asked for, then kept."""
+        return self._other("web", Tree.named("SIMULATEUR WEB", test=False))
+
     def _other(self, name: str, tree: Tree) -> SimulatorPki:
         with self._lock:
             if name not in self._others:

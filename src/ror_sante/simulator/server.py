@@ -1,20 +1,15 @@
-"""A stand-in for the national ROR on loopback: real mutual TLS, tokens, FHIR, and faults on request."""
+"""A stand-in for the services on loopback: real TLS, tokens, FHIR, extractions, and faults on request."""
 
 from __future__ import annotations
 
 import gzip
-import secrets
 import shutil
-import ssl
 import tempfile
 import weakref
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
-
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from ror_sante.environments import Coding, Environment
 from ror_sante.errors import ConfigurationError
@@ -22,11 +17,14 @@ from ror_sante.simulator.clock import SimulatorClock
 from ror_sante.simulator.config_folder import write_folder
 from ror_sante.simulator.data import Directory
 from ror_sante.simulator.evolution import evolved
-from ror_sante.simulator.faults import FaultQueue, Scene
+from ror_sante.simulator.extraction import EXTRACTION_PATH, ExtractionService
+from ror_sante.simulator.faults import At, FaultQueue, Place, Scene
 from ror_sante.simulator.fhir import CAPACITY_PATH, DIFFUSION_PATH, FhirService
-from ror_sante.simulator.listener import PATIENCE, Listener
-from ror_sante.simulator.messages import HTML, Call, Peer, Reply
+from ror_sante.simulator.gateway import GATEWAY_PATH, GatewayService
+from ror_sante.simulator.listener import PATIENCE
+from ror_sante.simulator.messages import HTML, Call, Peer, Reply, RequestSeen, Service
 from ror_sante.simulator.pki import SimulatorPki
+from ror_sante.simulator.ports import Ports, mutual_tls, public_tls, tls_per_path
 from ror_sante.simulator.tokens import TOKEN_PATH, Account, TokenService
 from ror_sante.simulator.variants import Variants
 from ror_sante.sync.files import write_private
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from os import PathLike
     from types import TracebackType
-    from typing import Literal, Self
+    from typing import Self
 
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.identity import ClientIdentity
@@ -48,35 +46,10 @@ CLIENT_ID: Final = "simulateur-client"
 PROFILE: Final = Coding("CU22", "1.2.250.1.213.1.6.1.66")
 ROLE: Final = Coding("AUTOMATE", "1.2.250.1.213.1.1.4.6")
 
+_PLACES: Final[dict[Service, Place]] = {"ror": "fhir", "extraction": "extraction", "gateway": "gateway"}
 _SEEN: Final = 1000  # requests and refused handshakes that are remembered
-_LAST_PORT: Final = 65_533  # the two ports after it are kept for the Annuaire Santé
+_LAST_PORT: Final = 65_533  # the two ports after it are those of the Annuaire Santé
 _SMALL: Final = 1000  # bytes; less is not worth compressing
-
-
-@dataclass(frozen=True)
-class RequestSeen:
-    """One request that was answered.
-
-    Attributes:
-        method: the HTTP method.
-        path: the path, percent-decoded.
-        query: the query as it was sent.
-        headers: names in lower case; the bearer token is among them.
-        status: what was answered; 0 when a fault left it without an answer.
-        subject_dn: subject of the client certificate, CN first.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str] = field(repr=False)
-    status: int
-    subject_dn: str
-
-    @property
-    def params(self) -> list[tuple[str, str]]:
-        """The parameters of the query, decoded, in order."""
-        return parse_qsl(self.query, keep_blank_values=True)
 
 
 class Simulator:
@@ -89,7 +62,8 @@ class Simulator:
 
     Args:
         pki: who is trusted, and who issues; None makes a new tree.
-        port: 0 takes a free one. The two ports after it are kept for further services.
+        port: of the ROR; the next two are those of the extractions and of the FHIR gateway of the Annuaire Santé.
+            0 takes free ones.
         size: how many HealthcareService there are, beside thousands of other records.
         seed: another seed gives other records.
         variants: what the documents leave open about the real service.
@@ -143,15 +117,9 @@ class Simulator:
             bound=self.variants.bound_tokens,
         )
         self._fhir = FhirService(self._first, self._tokens, self.variants, now=self.clock.now, origin=lambda: self.url)
-        self._listener = Listener(
-            self._context(),
-            self._answer,
-            now=self.clock.now,
-            port=port,
-            patience=patience,
-            met=self._met,
-            refused=self._refused.append,
-        )
+        self._extraction = ExtractionService()
+        self._gateway = GatewayService()
+        self._ports = self._open(port, patience)
 
     def __repr__(self) -> str:
         return f"<Simulator {self.url}>" if self.running else "<Simulator, not running>"
@@ -166,18 +134,18 @@ class Simulator:
         """Listen; the first answer is ready at once.
 
         Raises:
-            ConfigurationError: it already runs, or the port is taken.
+            ConfigurationError: it already runs, or a port is taken.
         """
         if self.running:
             raise ConfigurationError("the simulator already runs")
-        self._listener.start()
-        self._root_file()
+        self._ports.start()
+        self._root_file("root.pem")
         return self
 
     def stop(self) -> None:
-        """Close the port and every connection; does nothing when it does not run."""
+        """Close the ports and every connection; does nothing when it does not run."""
         if self.running:
-            self._listener.stop()
+            self._ports.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -190,7 +158,7 @@ class Simulator:
     @property
     def running(self) -> bool:
         """Whether it listens."""
-        return self._listener.is_running()
+        return self._ports.running
 
     def reset(self) -> None:
         """Forget faults, requests, tokens, searches, exports, the moved clock and new data; certificates stay."""
@@ -201,6 +169,8 @@ class Simulator:
         self._received_chain = ()
         self._tokens.reset()
         self._fhir.reset()
+        self._extraction.reset()
+        self._gateway.reset()
         self.clock.reset()
 
     # -------------------------------------------------------------- how to reach it
@@ -212,19 +182,30 @@ class Simulator:
         Raises:
             ConfigurationError: it does not run.
         """
-        if not self.running:
-            raise ConfigurationError("the simulator does not run", hint="Call start(), or use it in a with statement.")
-        return f"https://localhost:{self._listener.port}"
+        return self._ports.origin("ror")
+
+    @property
+    def extraction_url(self) -> str:
+        """Scheme, host and port of the extractions of the Annuaire Santé; raises as `url`."""
+        return self._ports.origin("extraction")
+
+    @property
+    def gateway_url(self) -> str:
+        """Scheme, host and port of the FHIR gateway of the Annuaire Santé; raises as `url`."""
+        return self._ports.origin("gateway")
 
     @property
     def environment(self) -> Environment:
-        """The place, as clients take it; its root lies in a temporary file for as long as this object lives."""
+        """The place, as clients take it; its roots lie in temporary files for as long as this object lives."""
         return Environment(
             name="simulator",
             token_url=self.url + TOKEN_PATH,
             api_url=self.url,
             diffusion_path=DIFFUSION_PATH,
-            anchors=(str(self._root_file()),),
+            annuaire_download_url=self.extraction_url + EXTRACTION_PATH,
+            annuaire_fhir_url=self.gateway_url + GATEWAY_PATH,
+            anchors=(str(self._root_file("root.pem")),),
+            annuaire_fhir_anchors=(str(self._root_file("web-root.pem")),),
         )
 
     @property
@@ -260,7 +241,7 @@ class Simulator:
         name: str,
         times: int | None = 1,
         *,
-        at: Literal["token", "fhir", "kickoff", "poll", "file"] | None = None,
+        at: At | None = None,
         seconds: float | None = None,
     ) -> None:
         """Let the next answers fail in a named way; faults strike in the order in which they were asked for.
@@ -268,8 +249,8 @@ class Simulator:
         Args:
             name: one of `ror_sante.simulator.faults.FAULTS`.
             times: how many answers; None for every one until `reset`.
-            at: strike at the token endpoint, at the FHIR service, or there at one step of an export alone; None is
-                where the fault belongs.
+            at: strike at the token endpoint, at the FHIR service, there at one step of an export alone, at the
+                extractions or at the gateway of the Annuaire Santé; None is where the fault belongs.
             seconds: the length of ``slow`` and ``drip``.
 
         Raises:
@@ -328,17 +309,26 @@ class Simulator:
     def _met(self, peer: Peer) -> None:
         self._received_chain = peer.pushed
 
-    def _answer(self, call: Call) -> Reply:
-        at_token = call.path == TOKEN_PATH
-        good = self._tokens.answer(call) if at_token else self._route(call)
-        scene = Scene(good, call, self.clock.now(), self.url, self._tokens.revoke)
-        reply = self._compressed(self._faults.strike("token" if at_token else "fhir", scene), call)
-        answered = reply.delivery.cut in ("", "half")
-        seen = RequestSeen(
-            call.method, call.path, call.query, call.headers, reply.status if answered else 0, call.peer.subject_dn
+    def _answer(self, service: Service, call: Call) -> Reply:
+        """Give the good reply, or what a fault makes of it, and remember the request."""
+        place = "token" if (service, call.path) == ("ror", TOKEN_PATH) else _PLACES[service]
+        scene = Scene(self._good(place, call), call, self.clock.now(), self._ports.origin(service), self._tokens.revoke)
+        reply = self._compressed(self._faults.strike(place, scene), call)
+        status = reply.status if reply.delivery.cut in ("", "half") else 0
+        self._requests.append(
+            RequestSeen(call.method, call.path, call.query, call.headers, status, call.peer.subject_dn, service)
         )
-        self._requests.append(seen)
         return reply
+
+    def _good(self, place: Place, call: Call) -> Reply:
+        match place:
+            case "token":
+                return self._tokens.answer(call)
+            case "extraction":
+                return self._extraction.answer(call)
+            case "gateway":
+                return self._gateway.answer(call)
+        return self._route(call)
 
     def _route(self, call: Call) -> Reply:
         service = "/" + call.path.split("/")[1]
@@ -359,30 +349,28 @@ class Simulator:
 
     # -------------------------------------------------------------- TLS
 
-    def _context(self) -> ssl.SSLContext:
-        """Make the TLS context: a client certificate is required, and ends at our root or nowhere."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # Every connection is a whole handshake: one that takes up an old session shows no chain and checks no CRL.
-        context.num_tickets = 0
-        context.options |= ssl.OP_NO_TICKET
-        context.load_verify_locations(cadata=self.pki.root.certificate.public_bytes(Encoding.DER))
-        context.verify_mode = ssl.CERT_REQUIRED
-        passphrase = secrets.token_urlsafe(16)
-        with tempfile.TemporaryDirectory(prefix="ror-sante-") as name:
-            folder = Path(name)
-            write_private(folder / "server.pem", self._server.pem_chain() + self._server.key_pem(passphrase))
-            context.load_cert_chain(folder / "server.pem", password=passphrase)
-            if self._crl is not None:
-                write_private(folder / "crl.pem", self._crl)
-                context.load_verify_locations(cafile=folder / "crl.pem")
-                context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
-        return context
+    def _open(self, port: int, patience: float) -> Ports:
+        root, web = self.pki.root.certificate, self.pki.web.server(key=self._server.key)
+        return Ports(
+            {
+                "ror": mutual_tls(self._server, root, self._crl),
+                "extraction": tls_per_path(self._server, root, self._crl),
+                "gateway": public_tls(web),
+            },
+            self._answer,
+            asks=self._extraction.asks,
+            port=port,
+            now=self.clock.now,
+            patience=patience,
+            met=self._met,
+            refused=self._refused.append,
+        )
 
-    def _root_file(self) -> Path:
-        """Give the root as a file, which settings and environments name; gone with this object, or with the process."""
+    def _root_file(self, name: str) -> Path:
+        """Give a root as a file, which settings and environments name; gone with this object, or with the process."""
         if self._folder is None or not self._folder.is_dir():
             self._folder = Path(tempfile.mkdtemp(prefix="ror-sante-simulator-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             write_private(self._folder / "root.pem", self.pki.root_pem())
-        return self._folder / "root.pem"
+            write_private(self._folder / "web-root.pem", self.pki.web.root_pem())
+        return self._folder / name
