@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from ror_sante.cli.identity import _key, _usage_name
+from ror_sante.cli.identity.show import _key, _usage_name
 from ror_sante.pki.packaged import packaged_intermediates
 from ror_sante.simulator.pki import SIGN
 

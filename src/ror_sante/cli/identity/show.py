@@ -1,4 +1,4 @@
-"""The verbs ``identity``."""
+"""Describe a P12 or a certificate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from ror_sante.cli.console import console, text
 from ror_sante.cli.place import Flags, asking, settings_of
-from ror_sante.cli.verb import Verb, VerbGroup, ending
+from ror_sante.cli.verb import Verb, ending
 from ror_sante.errors import Pkcs12Error
 from ror_sante.pki.chain import build_chain
 from ror_sante.pki.expiry import Validity
@@ -34,12 +34,7 @@ _UNFOLDED: Final = 4000
 _UNVERIFIED: Final = "Described, not verified: `ror-sante smoke-test` judges the certificate and tries it."
 
 
-@click.group(cls=VerbGroup)
-def identity() -> None:
-    """Look at our certificate."""
-
-
-@identity.command(
+@click.command(
     "show",
     cls=Verb,
     epilog=ending((0, 2, 3), "ror-sante identity show", "ror-sante identity show client.p12 --format json"),

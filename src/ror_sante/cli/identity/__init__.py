@@ -1,0 +1,18 @@
+"""The verbs ``identity``, one module each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from ror_sante.cli.lazy import LazyGroup
+
+VERBS: Final = {
+    "show": ("ror_sante.cli.identity.show:show", "Describe a P12 or a certificate; without FILE, the configured one."),
+}
+
+
+@click.group(cls=LazyGroup, verbs=VERBS)
+def identity() -> None:
+    """Look at our certificate."""
