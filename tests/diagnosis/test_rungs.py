@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import requests
+from urllib3.response import HTTPResponse
 
 from ror_sante.diagnosis import ours, reach
 from ror_sante.diagnosis.clock import DateReader, http_date
@@ -29,6 +29,7 @@ from ror_sante.errors import (
 from ror_sante.pki.anchor import TrustAnchor
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.tls.adapter import Origin
+from ror_sante.tls.outgoing import Outgoing
 from ror_sante.tls.probe import Probe, Via
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -302,8 +303,8 @@ class FakeSession:
     def __init__(self, date: str | None) -> None:
         self.date = date
 
-    def exchange_send(self, prepared: object, *, timeout: tuple[float, float]) -> requests.Response:
-        response = requests.Response()
+    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float]) -> HTTPResponse:
+        response = HTTPResponse()
         if self.date is not None:
             response.headers["Date"] = self.date
         return response
@@ -312,7 +313,7 @@ class FakeSession:
 def _skew(date: str | None) -> timedelta | None:
     reader = DateReader(FakeSession(date), now=lambda: NOW)  # type: ignore[arg-type]  # the two methods that count
     assert reader.budget == "budget"
-    reader.exchange_send(requests.PreparedRequest(), timeout=(1.0, 1.0))
+    reader.exchange_send(Outgoing("GET", "https://localhost/", {}), timeout=(1.0, 1.0))
     return reader.skew
 
 

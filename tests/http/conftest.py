@@ -14,14 +14,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
 
 from ror_sante.http.exchange import Exchange
 from ror_sante.http.retry import RetryBudget, RetryPolicy
 from ror_sante.http.session import Timeouts
 from ror_sante.tls.faults import translate
+from ror_sante.tls.outgoing import Outgoing
 
 Piece = bytes | float  # what is sent, or the seconds of silence before the next piece
 Reply = bytes | Iterable[Piece]
@@ -116,15 +117,24 @@ class PlainSession:
 
     def __init__(self, budget: RetryBudget | None = None) -> None:
         self.budget = budget or RetryBudget()
-        self.adapter = HTTPAdapter(pool_maxsize=32)
+        self.pools = PoolManager(maxsize=32)
         self.timeouts: list[tuple[float, float]] = []
 
-    def exchange_send(self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float]) -> requests.Response:
+    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float]) -> BaseHTTPResponse:
         self.timeouts.append(timeout)
         try:
-            return self.adapter.send(prepared, stream=True, timeout=timeout)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise translate(error, url=str(prepared.url)) from error
+            return self.pools.urlopen(
+                outgoing.method,
+                outgoing.url,
+                body=outgoing.body,
+                headers=dict(outgoing.headers),
+                timeout=Timeout(connect=timeout[0], read=timeout[1]),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            raise translate(error, url=outgoing.url) from error
 
 
 def make_reply(status: int = 200, body: bytes | Any = b"", **headers: str) -> bytes:
@@ -187,7 +197,7 @@ def plain(clock: FakeClock) -> Iterator[Callable[..., Exchange]]:
 
     yield make
     for one in made:
-        one.adapter.close()
+        one.pools.clear()
 
 
 @pytest.fixture

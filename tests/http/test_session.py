@@ -25,6 +25,7 @@ from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import SessionFactory, Timeouts
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.simulator.pki import SIGN, SimulatorPki
+from ror_sante.tls.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -291,10 +292,10 @@ def test_exchange_send_sends_once_with_the_sessions_limits(serve, session_to) ->
     """The raw way: no retry, no redirect, body unread."""
     server = serve(answer=statuses(503))
     session = session_to(server)
-    response = session.exchange_send(requests.Request("GET", server.url).prepare())
+    response = session.exchange_send(Outgoing("GET", server.url, {}))
     response.close()
 
-    assert (response.status_code, len(server.received())) == (503, 1)
+    assert (response.status, len(server.received())) == (503, 1)
 
 
 def test_the_two_trees_of_one_name_are_told_apart(pki) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import requests
+    from urllib3.response import BaseHTTPResponse
 
     from ror_sante.http.retry import RetryBudget
     from ror_sante.http.session import RorSession
+    from ror_sante.tls.outgoing import Outgoing
 
 # An HTTP date counts whole seconds (RFC 9110 section 5.6.7): on average it lies half a second back.
 _HALF_TICK = timedelta(seconds=0.5)
@@ -35,10 +36,10 @@ class DateReader:
         """What the calls of the session may spend on repetitions."""
         return self._session.budget
 
-    def exchange_send(self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float]) -> requests.Response:
+    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float]) -> BaseHTTPResponse:
         """Send one request once, as `RorSession.exchange_send` does."""
         before = self._now()
-        response = self._session.exchange_send(prepared, timeout=timeout)
+        response = self._session.exchange_send(outgoing, timeout=timeout)
         ours = before + (self._now() - before) / 2
         theirs = http_date(response.headers.get("Date"))
         if theirs is not None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from requests.structures import CaseInsensitiveDict
-
 # RFC 9110 section 9.2.2: the server's state is the same after one such request and after two.
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _WORD: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 section 5.6.2, "token"
@@ -81,7 +79,7 @@ class Answer:
     method: str
     url: str
     status: int
-    headers: CaseInsensitiveDict[str]
+    headers: Mapping[str, str]
     body: bytes
     seconds: float
     received: datetime | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -11,17 +12,20 @@ from urllib3.exceptions import HTTPError
 
 from ror_sante.errors import (
     ConfigurationError,
+    RorError,
     TimedOutError,
     UnexpectedResponseError,
     UnreachableError,
     masked_url,
     printable,
 )
+from ror_sante.tls.context import CheckedSocket
 from ror_sante.tls.faults import translate
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3.response import BaseHTTPResponse
 
+    from ror_sante.http.answer import Request
     from ror_sante.http.clock import Clock
 
 ACCEPT_ENCODING: Final = "gzip"
@@ -61,16 +65,16 @@ class Writable(Protocol):
 
 
 def read_body(
-    response: requests.Response, *, method: str, limits: Limits, until: float, patience: float, clock: Clock
+    response: BaseHTTPResponse, request: Request, *, limits: Limits, until: float, patience: float, clock: Clock
 ) -> bytes:
     """Read all of a body that nobody has touched yet, and leave the connection to the next request.
 
-    It reads what has arrived, piece by piece, and looks at the clock between: a server that drips bytes without end
-    does not hold us.
+    A body whose length is known is read in one go where the socket keeps the deadline itself. Else it reads what has
+    arrived, piece by piece, and looks at the clock between. Either way a server that drips bytes does not hold us.
 
     Args:
-        response: a streamed answer; the caller closes it.
-        method: the method of the request, for messages.
+        response: an unread answer of urllib3; the caller closes it.
+        request: what was asked, for messages.
         limits: how large the body may be.
         until: when to give up, on `clock`'s monotonic scale.
         patience: seconds that the socket waits for one piece, as it is set now.
@@ -84,27 +88,29 @@ def read_body(
         UnreachableError: the connection broke before the end.
         TimedOutError: the deadline passed, or the server fell silent.
     """
-    body = io.BytesIO()  # grows in place; a list of pieces costs twice the time of a 2 MB body
-    _Reading(response, method, limits, body).whole(until, patience, clock)
-    return body.getvalue()
+    body = _Gathered()
+    reading = _Reading(response, request, limits, body)
+    if not reading.at_once(until, clock):
+        reading.piecewise(until, patience, clock)
+    return body.value()
 
 
 def pour_body(
-    response: requests.Response,
+    response: BaseHTTPResponse,
+    request: Request,
     target: Writable,
     *,
-    method: str,
     limits: Limits,
     until: float,
     patience: float,
     clock: Clock,
 ) -> None:
-    """Read a body as `read_body` does, but hand its decompressed pieces on as they come.
+    """Read a body piece by piece, as `read_body` can, but hand its decompressed pieces on as they come.
 
     Args:
-        response: a streamed answer; the caller closes it.
+        response: an unread answer of urllib3; the caller closes it.
+        request: what was asked, for messages.
         target: takes the pieces, each of a megabyte at most.
-        method: the method of the request, for messages.
         limits: how large the body may be.
         until: when to give up, on `clock`'s monotonic scale.
         patience: seconds that the socket waits for one piece, as it is set now.
@@ -115,37 +121,84 @@ def pour_body(
         UnreachableError: the connection broke before the end.
         TimedOutError: the deadline passed, or the server fell silent.
     """
-    _Reading(response, method, limits, target).whole(until, patience, clock)
+    _Reading(response, request, limits, target).piecewise(until, patience, clock)
+
+
+class _Gathered:
+    """A body in memory: the one piece itself, or a buffer that grows in place (joining a list costs twice the time)."""
+
+    def __init__(self) -> None:
+        self._only = b""
+        self._many: io.BytesIO | None = None
+
+    def write(self, data: bytes, /) -> None:
+        if self._many is not None:
+            self._many.write(data)
+        elif self._only:
+            self._many = io.BytesIO(self._only)
+            self._many.seek(0, io.SEEK_END)
+            self._many.write(data)
+        else:
+            self._only = data
+
+    def value(self) -> bytes:
+        return self._only if self._many is None else self._many.getvalue()
 
 
 class _Reading:
     """One body on its way in; a class so that no half-read body shows as a local of a traceback."""
 
-    def __init__(self, response: requests.Response, method: str, limits: Limits, target: Writable) -> None:
+    def __init__(self, response: BaseHTTPResponse, request: Request, limits: Limits, target: Writable) -> None:
         self._response = response
-        self._method = method
+        self._request = request
         self._limits = limits
         self._target = target
         self._size = 0
         self._received = 0
         self._packed = self._encoding()
-
-    def whole(self, until: float, patience: float, clock: Clock) -> None:
         self._check_announced()
+
+    def at_once(self, until: float, clock: Clock) -> bool:
+        """Read a body of known length, if the socket can be told when to give up; tell whether that was done."""
+        sock = self._socket()
+        if self._announced() is None or not isinstance(sock, CheckedSocket):
+            return False
+        sock.give_up_in(self._left(until, clock))
+        try:
+            piece = self._response.read(decode_content=False)
+        except (HTTPError, OSError) as error:
+            self._left(until, clock)
+            raise self._fault(error) from error
+        self._take_in(piece)
+        self._check_end()
+        return True
+
+    def piecewise(self, until: float, patience: float, clock: Clock) -> None:
+        """Read what has arrived, again and again, until nothing more comes."""
         while True:
-            left = until - clock.monotonic()
-            if left <= 0:
-                raise TimedOutError(
-                    f"{self._address}: the time for the call passed while its answer was still arriving",
-                    hint="Ask for less in one page (_count), or raise the deadline.",
-                )
+            left = self._left(until, clock)
             if left < patience:
                 self._hurry(left)
             piece = self._piece()
             if not piece:
                 break
-            self._received += len(piece)
-            self._take(piece)
+            self._take_in(piece)
+        self._check_end()
+
+    def _left(self, until: float, clock: Clock) -> float:
+        left = until - clock.monotonic()
+        if left <= 0:
+            raise TimedOutError(
+                f"{self._address}: the time for the call passed while its answer was still arriving",
+                hint="Ask for less in one page (_count), or raise the deadline.",
+            )
+        return left
+
+    def _take_in(self, piece: bytes) -> None:
+        self._received += len(piece)
+        self._take(piece)
+
+    def _check_end(self) -> None:
         if self._packed is not None and self._received and not self._packed.eof:
             raise self._broken_off()
 
@@ -157,28 +210,34 @@ class _Reading:
             return zlib.decompressobj(_GZIP_OR_ZLIB)
         raise self._unexpected(f"is encoded as {printable(encoding, 40)!r}, which was not asked for")
 
-    def _check_announced(self) -> None:
+    def _announced(self) -> int | None:
+        """Give the length that the header names, if it is a number that makes sense."""
         announced = self._response.headers.get("Content-Length", "")
-        if (
-            self._method != "HEAD"
-            and announced.isdecimal()
-            and len(announced) < 20
-            and int(announced) > self._limits.body
-        ):
+        return int(announced) if announced.isdecimal() and len(announced) < 20 else None
+
+    def _check_announced(self) -> None:
+        if self._request.method != "HEAD" and (self._announced() or 0) > self._limits.body:
             raise self._too_large()
 
     def _piece(self) -> bytes:
         try:
             # read1 gives what is there; read would wait until the piece is full.
-            return self._response.raw.read1(_PIECE, decode_content=False) or b""
+            return self._response.read1(_PIECE, decode_content=False) or b""
         except (HTTPError, OSError) as error:
-            fault = translate(error, url=self._response.url)
-            raise (self._broken_off() if isinstance(fault, UnreachableError) else fault) from error
+            raise self._fault(error) from error
+
+    def _fault(self, error: Exception) -> RorError:
+        fault = translate(error, url=self._request.url)
+        return self._broken_off() if isinstance(fault, UnreachableError) else fault
+
+    def _socket(self) -> object:
+        """Give the socket; that of a connection which ends with this answer is out of reach."""
+        return getattr(self._response.connection, "sock", None)
 
     def _hurry(self, left: float) -> None:
-        """Let the socket wait no longer than there is time; a connection that ends with this answer is out of reach."""
-        sock = getattr(getattr(self._response.raw, "connection", None), "sock", None)
-        if sock is not None:
+        """Let the socket wait no longer than there is time."""
+        sock = self._socket()
+        if isinstance(sock, socket.socket):
             sock.settimeout(left)
 
     def _take(self, piece: bytes) -> None:
@@ -213,7 +272,7 @@ class _Reading:
 
     @property
     def _address(self) -> str:
-        return masked_url(self._response.url)
+        return masked_url(self._request.url)
 
     def _too_large(self) -> UnexpectedResponseError:
         return self._unexpected(f"is larger than {self._limits.body / 1024 / 1024:.3g} MiB")
@@ -222,8 +281,8 @@ class _Reading:
         return UnexpectedResponseError(
             f"the answer of {self._address} {what}; it was not read to its end",
             hint="Ask for less in one page (_count); if the service is meant to answer so, tell its support.",
-            status=self._response.status_code,
-            method=self._method,
+            status=self._response.status,
+            method=self._request.method,
             url=self._address,
         )
 

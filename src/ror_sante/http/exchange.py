@@ -5,10 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
-
-import requests
-from requests.structures import CaseInsensitiveDict
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ror_sante._version import __version__
 from ror_sante.errors import RorError, TimedOutError, masked_url
@@ -16,8 +13,11 @@ from ror_sante.http.answer import Answer, Request
 from ror_sante.http.body import ACCEPT_ENCODING, Limits, pour_body, read_body
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.http.status import front_end_refusal, status_error
+from ror_sante.tls.outgoing import Outgoing
 
 if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
     from ror_sante.http.auth import Tokens
     from ror_sante.http.clock import Clock
     from ror_sante.http.rate import RateLimit
@@ -29,6 +29,7 @@ __all__ = ["Answer", "Exchange", "Judge", "Limits", "Request", "Sender", "Sink",
 Judge = Callable[[Answer], RorError | None]
 _UNAUTHORIZED: Final = 401
 _FOREVER: Final = float("inf")
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _STANDARD: Final = {"User-Agent": f"ror-sante/{__version__}", "Accept-Encoding": ACCEPT_ENCODING}
 _log = logging.getLogger("ror_sante.http")
 
@@ -41,7 +42,7 @@ class Sender(Protocol):
         """What the calls of the session may spend on repetitions."""
         ...
 
-    def exchange_send(self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float]) -> requests.Response:
+    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float]) -> BaseHTTPResponse:
         """Send one request once and leave the body unread; failures are errors of our tree."""
         ...
 
@@ -201,38 +202,39 @@ class _Call:
         self._sent += 1
         start = self._clock.monotonic()
         try:
-            answer = self._answer(_prepared(self._request, bearer), start, end)
+            answer = self._answer(_outgoing(self._request, bearer), start, end)
         except RorError as error:
             self._note(type(error).__name__, start)
             raise
         self._note(str(answer.status), start)
         return answer
 
-    def _answer(self, prepared: requests.PreparedRequest, start: float, end: float) -> Answer:
+    def _answer(self, outgoing: Outgoing, start: float, end: float) -> Answer:
         left, limits = self._left(end), self._exchange.timeout
         timeout = (min(limits.connect, left), min(limits.read, left))
-        response = self._exchange.session.exchange_send(prepared, timeout=timeout)
+        response = self._exchange.session.exchange_send(outgoing, timeout=timeout)
         try:
             body = self._body(response, end, timeout[1])
         finally:
-            response.close()
+            response.close()  # a body that was read whole has given its connection back before
+            response.release_conn()
         return Answer(
             method=self._request.method,
             url=self._request.url,
-            status=response.status_code,
+            status=response.status,
             headers=response.headers,
             body=body,
             seconds=self._clock.monotonic() - start,
             received=self._clock.now(),
         )
 
-    def _body(self, response: requests.Response, end: float, patience: float) -> bytes:
+    def _body(self, response: BaseHTTPResponse, end: float, patience: float) -> bytes:
         """Read the body; that of a good answer goes to the sink, if there is one."""
-        method, limits, clock = self._request.method, self._exchange.limits, self._clock
-        if self._sink is None or not 200 <= response.status_code < 300:
-            return read_body(response, method=method, limits=limits, until=end, patience=patience, clock=clock)
+        about: dict[str, Any] = {"until": end, "patience": patience, "clock": self._clock}
+        if self._sink is None or not 200 <= response.status < 300:
+            return read_body(response, self._request, limits=self._exchange.limits, **about)
         self._sink.restart()
-        pour_body(response, self._sink, method=method, limits=self._limits, until=end, patience=patience, clock=clock)
+        pour_body(response, self._request, self._sink, limits=self._limits, **about)
         return b""
 
     def _left(self, end: float) -> float:
@@ -250,16 +252,14 @@ class _Call:
             _log.debug("%s %s: %s in %.3f s (sent %d)", self._request.method, url, outcome, seconds, self._sent)
 
 
-def _prepared(request: Request, bearer: _Bearer | None) -> requests.PreparedRequest:
-    """Make what an adapter sends; `Request` has checked it, and the address goes out exactly as it is written."""
-    prepared = requests.PreparedRequest()
-    prepared.method = request.method
-    prepared.url = request.url
-    prepared.headers = CaseInsensitiveDict(_STANDARD | dict(request.headers))
-    prepared.body = request.body
-    prepared.hooks = {"response": []}
-    if request.body is not None or request.method in {"POST", "PUT", "PATCH"}:
-        prepared.headers["Content-Length"] = str(len(request.body or b""))
+def _outgoing(request: Request, bearer: _Bearer | None) -> Outgoing:
+    """Make what the session sends; `Request` has checked it, and the address goes out exactly as it is written."""
+    ours = {}
+    if request.body is not None or request.method in _WITH_BODY:
+        ours["Content-Length"] = str(len(request.body or b""))
     if bearer is not None:
-        prepared.headers["Authorization"] = f"Bearer {bearer.token}"
-    return prepared
+        ours["Authorization"] = f"Bearer {bearer.token}"
+    named = {
+        name.lower(): (name, value) for layer in (_STANDARD, request.headers, ours) for name, value in layer.items()
+    }
+    return Outgoing(request.method, request.url, dict(named.values()), request.body)

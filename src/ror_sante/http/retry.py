@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import tenacity as _tenacity
-
 from ror_sante.errors import ConfigurationError, RateLimitedError, RorError
 from ror_sante.http.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import tenacity
 
     from ror_sante.http.clock import Clock
 
@@ -173,22 +173,43 @@ class _Run:
 
     def result(self, call: Callable[[float], T]) -> T:
         """Run the attempts; hand out the first result, or the last error as it is."""
-        retrying = _tenacity.Retrying(
-            retry=_tenacity.retry_if_exception(self._helps),
-            wait=self._wait,
-            stop=self._stops,
-            sleep=self._clock.sleep,
-            before_sleep=_report,
-            reraise=True,
-        )
         try:
-            result = retrying(lambda: call(max(0.0, self._left())))
+            result = self._attempts(call)
         except RorError as error:
             _settle(error, self._why)
             raise
         if self._budget is not None:
             self._budget.credit()
         return result
+
+    def _attempts(self, call: Callable[[float], T]) -> T:
+        """Try once; what a failure needs is loaded and built only when there is one."""
+        try:
+            return call(max(0.0, self._left()))
+        except RorError as error:
+            if not self._helps(error):
+                raise
+            failed: list[RorError] = [error]
+        return self._again(call, failed)
+
+    def _again(self, call: Callable[[float], T], failed: list[RorError]) -> T:
+        """Go on after a first attempt that failed: it is the first one of the loop too."""
+        import tenacity
+
+        def attempt() -> T:
+            if failed:
+                raise failed.pop()
+            return call(max(0.0, self._left()))
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._helps),
+            wait=self._wait,
+            stop=self._stops,
+            sleep=self._clock.sleep,
+            before_sleep=_report,
+            reraise=True,
+        )
+        return retrying(attempt)
 
     def _left(self) -> float:
         return self._end - self._clock.monotonic()
@@ -202,19 +223,19 @@ class _Run:
             return False
         return self._repeatable or getattr(error, "unsent", False) or isinstance(error, RateLimitedError)
 
-    def _wait(self, state: _tenacity.RetryCallState) -> float:
+    def _wait(self, state: tenacity.RetryCallState) -> float:
         doubled = 2.0 ** min(state.attempt_number - 1, _LARGEST_EXPONENT)
         jitter = self._clock.random() * min(self._policy.max_wait, self._policy.first_wait * doubled)
         return jitter + _asked(state)
 
-    def _stops(self, state: _tenacity.RetryCallState) -> bool:
+    def _stops(self, state: tenacity.RetryCallState) -> bool:
         """Tell whether to give up; the wait before the next attempt is known here."""
         if self._policy.attempts == 1:
             return True
         self._why = self._reason(state)
         return bool(self._why)
 
-    def _reason(self, state: _tenacity.RetryCallState) -> str:
+    def _reason(self, state: tenacity.RetryCallState) -> str:
         """Say why there is no other attempt; nothing when there is one."""
         tried = f"tried {state.attempt_number} times" if state.attempt_number > 1 else "tried once"
         if state.attempt_number >= self._policy.attempts:
@@ -228,13 +249,13 @@ class _Run:
         return ""
 
 
-def _asked(state: _tenacity.RetryCallState) -> float:
+def _asked(state: tenacity.RetryCallState) -> float:
     """Give the ``Retry-After`` that came with the failure, in seconds."""
     error = state.outcome.exception() if state.outcome is not None else None
     return float(getattr(error, "retry_after", None) or 0.0)
 
 
-def _report(state: _tenacity.RetryCallState) -> None:
+def _report(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome is not None else None
     _log.info("attempt %d: %s; again in %.2f s", state.attempt_number, type(error).__name__, state.upcoming_sleep)
 

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography import x509
+    from urllib3.response import BaseHTTPResponse
 
     from ror_sante.http.clock import Clock
     from ror_sante.http.rate import RateLimit
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.tls.context import SealedContext
+    from ror_sante.tls.outgoing import Outgoing
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110 section 9.2.2
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
@@ -188,13 +190,11 @@ class RorSession(requests.Session):
         """The origins that this session speaks with."""
         return self._pinned.origins
 
-    def exchange_send(
-        self, prepared: requests.PreparedRequest, *, timeout: tuple[float, float] | None = None
-    ) -> requests.Response:
+    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float] | None = None) -> BaseHTTPResponse:
         """Send one request once: no retry, no redirect, no waiting for the rate limit, body unread.
 
         Args:
-            prepared: the request.
+            outgoing: the request.
             timeout: (connect, read) in seconds; None takes the session's.
 
         Raises:
@@ -202,7 +202,8 @@ class RorSession(requests.Session):
             ConfigurationError: an address outside the session's origins.
         """
         limit = timeout or (self._timeout.connect, self._timeout.read)
-        return self._pinned.send(prepared, stream=True, timeout=limit, proxies=self.proxies)
+        proxy = requests.utils.select_proxy(outgoing.url, self.proxies) if self.proxies else None
+        return self._pinned.open(outgoing, timeout=limit, proxy=proxy or "")
 
     def get_adapter(self, url: str | bytes) -> BaseAdapter:
         """Give the one adapter, whatever the address: it refuses those that are not its own."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, MaxRetryError
-from urllib3.util import Timeout
+from urllib3.util import Retry, Timeout
 
 from ror_sante.errors import ConfigurationError, masked_url
 from ror_sante.tls.faults import translate
@@ -22,11 +21,15 @@ from ror_sante.tls.process import check_process
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from urllib3.response import BaseHTTPResponse
+
     from ror_sante.tls.context import SealedContext
+    from ror_sante.tls.outgoing import Outgoing
 
 HTTPS_PORT: Final = 443
 _DEFAULT_CONNECT: Final = 5.0
 _DEFAULT_READ: Final = 30.0
+_ONCE: Final = Retry(0, read=False)  # as requests does: a failure is raised, a redirect is an answer
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,7 +97,7 @@ class _BoundedConnection(HTTPSConnection):
     def getresponse(self) -> Any:
         """Read the head of the answer."""
         secure: Any = self.sock
-        secure.until = time.monotonic() + limits((None, self.timeout))[1]
+        secure.give_up_in(limits((None, self.timeout))[1])
         try:
             return super().getresponse()
         finally:
@@ -169,6 +172,7 @@ class PinnedAdapter(HTTPAdapter):
         self._context = context
         self._origins = frozenset(origins)
         self._proxy_authorization = proxy_authorization
+        self._pools: dict[tuple[str, str], HTTPSConnectionPool] = {}
         super().__init__(
             pool_connections=max(len(self._origins), 1), pool_maxsize=pool_size, max_retries=0, pool_block=True
         )
@@ -244,7 +248,12 @@ class PinnedAdapter(HTTPAdapter):
             ConfigurationError: another origin, or `verify` or `cert` were given.
             TransportError: no trusted connection.
         """
-        self._admit(str(request.url), verify, cert)
+        if verify is not True or cert is not None:
+            raise ConfigurationError(
+                "verify= and cert= are fixed: this session trusts its pinned roots and presents its own identity",
+                hint="Name other roots or another identity when the SessionFactory is made.",
+            )
+        self._admit(str(request.url))
         check_process()
         try:
             return super().send(request, stream, limits(timeout), proxies=dict(proxies or {}))
@@ -252,18 +261,64 @@ class PinnedAdapter(HTTPAdapter):
             proxy = requests.utils.select_proxy(str(request.url), dict(proxies or {})) or ""
             raise translate(error, url=str(request.url), proxy=proxy) from error
 
-    def _admit(self, url: str, verify: Any, cert: Any) -> None:
-        if verify is not True or cert is not None:
-            raise ConfigurationError(
-                "verify= and cert= are fixed: this session trusts its pinned roots and presents its own identity",
-                hint="Name other roots or another identity when the SessionFactory is made.",
+    def open(self, outgoing: Outgoing, *, timeout: tuple[float, float], proxy: str = "") -> BaseHTTPResponse:
+        """Send one request, once, as `send` does, but past requests: half the cost of a small answer is spent there.
+
+        Args:
+            outgoing: its URL must lie on an allowed origin.
+            timeout: (connect, read) in seconds.
+            proxy: the proxy's URL without credentials; empty goes direct.
+
+        Returns:
+            The answer of urllib3, its body unread and not decompressed. The caller reads or closes it.
+
+        Raises:
+            ConfigurationError: another origin.
+            TransportError: no trusted connection.
+        """
+        parts = urlsplit(outgoing.url)
+        pool = self._pools.get((parts.netloc, proxy)) or self._admitted_pool(outgoing.url, parts.netloc, proxy)
+        check_process()
+        try:
+            return pool.urlopen(
+                outgoing.method,
+                f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/",
+                outgoing.body,
+                outgoing.headers,
+                retries=_ONCE,
+                redirect=False,
+                assert_same_host=False,
+                timeout=Timeout(connect=timeout[0], read=timeout[1]),
+                preload_content=False,
+                decode_content=False,
             )
-        if Origin.of(url) not in self._origins:
+        except (HTTPError, OSError) as error:
+            raise translate(error, url=outgoing.url, proxy=proxy) from error
+
+    def _admitted_pool(self, url: str, netloc: str, proxy: str) -> HTTPSConnectionPool:
+        """Check the origin of an address and find the pool that `send` takes for it too."""
+        origin = self._admit(url)
+        manager = self.proxy_manager_for(proxy) if proxy else self.poolmanager
+        pool: HTTPSConnectionPool = manager.connection_from_host(
+            origin.host, origin.port, "https", pool_kwargs={"cert_reqs": "CERT_REQUIRED"}
+        )
+        self._pools[netloc, proxy] = pool
+        return pool
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pools.clear()
+        super().close()
+
+    def _admit(self, url: str) -> Origin:
+        origin = Origin.of(url)
+        if origin not in self._origins:
             allowed = ", ".join(map(str, sorted(self._origins)))
             raise ConfigurationError(
                 f"{masked_url(url)} is outside the origins of this session ({allowed})",
                 hint="Name every origin when the session is made: our certificate goes to no other.",
             )
+        return origin
 
     def __getstate__(self) -> Any:
         """Refuse to be pickled: neither the key nor the pin travels."""

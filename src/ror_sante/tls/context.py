@@ -54,10 +54,19 @@ class CheckedSocket(ssl.SSLSocket):
 
     until: float | None = None
 
+    def give_up_in(self, seconds: float) -> None:
+        """Let every reading from now on end in a `TimeoutError` once so much time has passed."""
+        self.until = time.monotonic() + seconds
+
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """Read, unless the time is over."""
-        if self.until is not None and time.monotonic() > self.until:
-            raise TimeoutError("the head of the answer did not come within the time limit")
+        """Read, and wait no longer than there is time."""
+        if self.until is not None:
+            left = self.until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the answer did not come within the time limit")
+            patience = self.gettimeout()
+            if patience is None or left < patience:
+                self.settimeout(left)
         return super().recv_into(buffer, nbytes, flags)
 
     def do_handshake(self, block: bool = False) -> None:
