@@ -1,0 +1,98 @@
+"""Bodies of known length over TLS, which are read in one go: within the deadline, the size, and to their end."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+import pytest
+
+from ror_sante.errors import TimedOutError, UnexpectedResponseError, UnreachableError
+from ror_sante.http.answer import Request
+from ror_sante.http.exchange import Exchange, Limits
+from ror_sante.http.retry import RetryPolicy
+from ror_sante.http.session import SessionFactory, Timeouts
+from ror_sante.tls.outgoing import Outgoing
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n"
+
+
+@pytest.fixture
+def ask(pki, serve):
+    """Ask a server that says what it is told to, piece by piece; a number is a silence in seconds."""
+    sessions = []
+
+    def ask(*pieces, deadline=5.0, read=5.0, limits=None):
+        server = serve()
+
+        def talk(secure, visit) -> None:
+            secure.recv(1000)
+            for piece in pieces:
+                time.sleep(piece) if isinstance(piece, float) else secure.sendall(piece)
+
+        server._talk = talk
+        retry = RetryPolicy(attempts=1, deadline=deadline)
+        sessions.append(SessionFactory(pki.identity(), pki.anchor).session(server.url))
+        exchange = Exchange(sessions[-1], retry=retry, timeout=Timeouts(read=read), limits=limits)
+        return exchange.send(Request("GET", f"{server.url}/Practitioner?identifier=10001234567"))
+
+    yield ask
+    for session in sessions:
+        session.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 20_000, 300_000])
+def test_a_body_comes_whole_whatever_its_size(ask, size) -> None:
+    """One read takes it across as many TLS records as it needs."""
+    body = b"x" * size
+    assert ask(HEAD % (size, b""), body).body == body
+
+
+def test_a_compressed_body_is_unpacked(ask) -> None:
+    """The length is that of the compressed body."""
+    packed = gzip.compress(b"x" * 5000)
+    assert ask(HEAD % (len(packed), b"Content-Encoding: gzip\r\n"), packed).body == b"x" * 5000
+
+
+def test_a_compressed_body_that_stops_early_is_not_taken_for_whole(ask) -> None:
+    """Its length agrees; its end mark is missing."""
+    packed = gzip.compress(b"x" * 5000)[:-10]
+    with pytest.raises(UnreachableError, match="broke off"):
+        ask(HEAD % (len(packed), b"Content-Encoding: gzip\r\n"), packed)
+
+
+def test_a_body_that_breaks_off_is_an_error(ask) -> None:
+    """The connection ends before the length is reached."""
+    with pytest.raises(UnreachableError, match="broke off"):
+        ask(HEAD % (100, b""), b"x" * 60)
+
+
+def test_a_body_that_drips_is_given_up_at_the_deadline(ask) -> None:
+    """Each byte restarts the socket's own time-out, not the call's."""
+    drips = [piece for _ in range(60) for piece in (b"x", 0.05)]
+    begun = time.monotonic()
+    with pytest.raises(TimedOutError, match="still arriving"):
+        ask(HEAD % (60, b""), *drips, deadline=0.5)
+
+    assert time.monotonic() - begun < 2
+
+
+def test_a_server_that_falls_silent_in_a_body_is_given_up_at_the_read_limit(ask) -> None:
+    """The deadline is far away; the patience for one piece is not."""
+    begun = time.monotonic()
+    with pytest.raises(TimedOutError, match="fell silent"):
+        ask(HEAD % (60, b""), b"x", 3.0, deadline=30, read=0.3)
+
+    assert time.monotonic() - begun < 2
+
+
+def test_a_body_beyond_the_limit_is_refused_before_it_is_read(ask) -> None:
+    """The header announces it."""
+    with pytest.raises(UnexpectedResponseError, match="larger than"):
+        ask(HEAD % (101, b""), b"x" * 101, limits=Limits(body=100))
+
+
+def test_what_goes_out_shows_neither_its_query_nor_its_headers() -> None:
+    """Its repr stands in tracebacks that print locals."""
+    outgoing = Outgoing("GET", "https://host/Practitioner?identifier=10001234567", {"Authorization": "Bearer secret"})
+    assert repr(outgoing) == "<Outgoing GET https://host/Practitioner?identifier=…>"
