@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ror_sante.api.fhir.outcome import OperationOutcome
     from ror_sante.api.fhir.resource import Resource
     from ror_sante.api.national import NationalRorClient
-    from ror_sante.diagnosis.report import Check, SmokeReport
+    from ror_sante.diagnosis.report import Check, SmokeReport, SmokeReports
     from ror_sante.diagnosis.smoke import SmokeTest
     from ror_sante.environments import ApplicationService, Coding, Environment
     from ror_sante.errors import (
@@ -90,6 +90,7 @@ __all__ = [
     "Simulator",
     "SimulatorPki",
     "SmokeReport",
+    "SmokeReports",
     "SmokeTest",
     "SyncError",
     "TimedOutError",
@@ -125,6 +126,7 @@ _HOMES = {
     "Simulator": "simulator.server",
     "SimulatorPki": "simulator.pki",
     "SmokeReport": "diagnosis.report",
+    "SmokeReports": "diagnosis.report",
     "SmokeTest": "diagnosis.smoke",
     "Timeouts": "http.session",
     "TrustAnchor": "pki.anchor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ror_sante.diagnosis import smoke
+from ror_sante.diagnosis.ladders.ladder import Service
 from ror_sante.diagnosis.smoke import RUNGS
 from ror_sante.simulator.flaws import CLIENT_FLAWS
 
@@ -211,3 +214,64 @@ def test_without_the_extra_the_simulator_is_named(bench: Path) -> None:
     assert done.stderr.startswith("error: ")
     assert "pip install 'ror-sante[testing]'" in done.stderr
     assert bare("smoke-test", "--config", bench, "--format", "json").returncode == 0
+
+
+@pytest.fixture
+def _two_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The national ROR twice, the second time under another name: two real ladders."""
+    real = smoke.SERVICES["rorn"]
+
+    def twin(ground: Any) -> Any:
+        return dataclasses.replace(real.ladder(ground), service="annuaire", title="Annuaire Santé")
+
+    services = {
+        "rorn": real,
+        "annuaire": Service(title="Annuaire Santé", ladder=twin),
+        "inter-ror": Service(title="Inter-ROR", ladder=twin, absent=lambda _: "no region is configured"),
+    }
+    monkeypatch.setattr(smoke, "SERVICES", services)
+
+
+@pytest.mark.usefixtures("_two_services")
+def test_several_services_are_a_list_in_json(run: Callable[..., Any], bench: Path) -> None:
+    """`--service all`: one object each, side by side."""
+    done = run("smoke-test", "--config", bench, "--service", "all", "--format", "json")
+    assert (done.code, [report["service"] for report in json.loads(done.out)]) == (0, ["rorn", "annuaire"])
+
+
+@pytest.mark.usefixtures("_two_services")
+def test_several_services_are_ladders_one_below_the_other(
+    run: Callable[..., Any], bench: Path, simulator: Simulator
+) -> None:
+    """Each has its heading; the end names each verdict, what was not tried, and one next step."""
+    done = run("smoke-test", "--config", bench, "--service", "all")
+    assert done.code == 0
+    assert "National ROR, environment bench" in done.out
+    assert "Annuaire Santé, environment bench" in done.out
+    assert "National ROR: all 16 rungs hold" in done.out
+    assert re.search(r"2 ladders, in .*s \(exit code 0\)\.", done.out)
+    assert "inter-ror: not tried, no region is configured" in done.out
+    simulator.fault("token-error", times=None)
+    done = run("smoke-test", "--config", bench, "--service", "all")
+    assert done.code == 5
+    assert "Annuaire Santé: stopped at token" in done.out
+
+
+@pytest.mark.usefixtures("_two_services")
+def test_warnings_of_several_services_count_under_strict(
+    run: Callable[..., Any], bench: Path, simulator: Simulator
+) -> None:
+    """A clock that is wrong warns twice: 1 under --strict."""
+    simulator.fault("clock-skew", times=None, at="token")
+    done = run("smoke-test", "--config", bench, "--service", "all", "--strict")
+    assert done.code == 1
+    assert "Annuaire Santé: works, with 1 warning: clock" in done.out
+    assert "(exit code 1)" in done.out
+
+
+def test_the_whole_test_has_a_time_limit(run: Callable[..., Any], bench: Path, simulator: Simulator) -> None:
+    """--within: a service that is slow at every step ends as late, not never."""
+    simulator.fault("slow", times=None, seconds=3)
+    done = run("smoke-test", "--config", bench, "--within", "1")
+    assert done.code == 4
+    assert re.search(r"was not done within the 1 s of the\s+whole test", done.out)

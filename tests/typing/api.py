@@ -27,6 +27,9 @@ from ror_sante import (
     Settings,
     Simulator,
     SimulatorPki,
+    SmokeReport,
+    SmokeReports,
+    SmokeTest,
     Timeouts,
     TrustAnchor,
     Validity,
@@ -96,6 +99,12 @@ settings = load_settings(Path("ror-sante.toml"), environ={})
 assert_type(settings, Settings)
 NationalRorClient.from_settings(settings)
 NationalRorClient.from_settings(settings, identity=identity, environment=Environment.production())
+
+# The smoke test, of one service and of several.
+assert_type(SmokeTest.from_settings(settings).run(lambda check: print(check.name)), SmokeReport)
+reports = SmokeTest.from_settings(settings, services=["all"], within=60).run_all()
+assert_type(reports, SmokeReports)
+assert_type(reports.exit_code, int)
 
 # Errors, and what they tell.
 try:

@@ -9,11 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ror_sante.cli.console import speaks_unicode, text
-from ror_sante.diagnosis.report import Check, Outcome, SmokeReport
+from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
 from ror_sante.diagnosis.smoke import RUNGS
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ror_sante.diagnosis.ladders.ladder import Ladder as Climbed
 
 _STYLES: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "bold red", Outcome.SKIPPED: "dim"}
 _SYMBOLS: Final = {Outcome.OK: "✔", Outcome.WARN: "▲", Outcome.FAIL: "✘", Outcome.SKIPPED: "·"}
@@ -28,11 +30,13 @@ class Ladder:
     Args:
         console: where.
         environment: the name of the environment.
+        title: how people call the service.
     """
 
-    def __init__(self, console: Console, *, environment: str) -> None:
+    def __init__(self, console: Console, *, environment: str, title: str = "National ROR") -> None:
         self._console = console
         self._environment = environment
+        self._title = title
         self._unicode = speaks_unicode(console)
 
     def rung(self, check: Check) -> None:
@@ -87,7 +91,7 @@ class Ladder:
         refused = check.outcome is Outcome.FAIL
         trust = Text("none that can be used") if refused else self._safe(check.detail)
         self._console.print(Text.assemble(("Trust in force: ", "bold"), trust))
-        self._console.print(Text.assemble("National ROR, environment ", self._safe(self._environment)))
+        self._console.print(Text.assemble(f"{self._title}, environment ", self._safe(self._environment)))
         self._console.print()
 
     def _hint(self, hint: str) -> None:
@@ -105,6 +109,62 @@ class Ladder:
             return shown
         narrow = shown.plain.replace("←", "<-").encode(self._console.encoding, "backslashreplace")
         return Text(narrow.decode(self._console.encoding), style=style)
+
+
+class Ladders:
+    """Prints several ladders, one below the other, each as it comes.
+
+    Args:
+        console: where.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._printed: dict[str, Ladder] = {}
+
+    def rung(self, ladder: Climbed, check: Check) -> None:
+        """Print one rung of one ladder."""
+        name = f"{ladder.service} {ladder.environment}"
+        if name not in self._printed:
+            if self._printed:
+                self._console.print()
+            self._printed[name] = Ladder(self._console, environment=ladder.environment, title=ladder.title)
+        self._printed[name].rung(check)
+
+    def verdict(self, reports: SmokeReports, *, strict: bool, after: str) -> None:
+        """Print what it comes to: one sentence for one ladder, a line for each of several and one for all.
+
+        Args:
+            reports: of all ladders.
+            strict: warnings count as a bad verdict.
+            after: the command to try next when all is well.
+        """
+        if len(reports.reports) == 1:
+            (only,) = self._printed.values()
+            only.verdict(reports.reports[0], strict=strict, after=after)
+        else:
+            self._together(reports, strict=strict, after=after)
+        for service, reason in reports.absent:
+            self._console.print(Text.assemble((f"{service}: ", "bold"), "not tried, ", text(reason)))
+
+    def _together(self, reports: SmokeReports, *, strict: bool, after: str) -> None:
+        self._console.print()
+        for report in reports.reports:
+            self._console.print(Text.assemble((f"{report.title}: ", "bold"), text(_verdict_of(report))))
+        worst = next((check for check in (*reports.failed, *reports.warned)), None)
+        words = f"{_counted(len(reports.reports), 'ladder')}, in {_took(reports.seconds)} (exit code {{}})."
+        code = reports.exit_code or int(strict and bool(reports.warned))
+        self._console.print(Text(words.format(code)))
+        step = after if worst is None else worst.hint or after
+        self._console.print(Text.assemble(("Next: ", "bold"), text(step)), soft_wrap=step == after)
+
+
+def _verdict_of(report: SmokeReport) -> str:
+    if report.failed:
+        return f"stopped at {report.failed[0].name}"
+    if report.warned:
+        return f"works, with {_counted(len(report.warned), 'warning')}: {', '.join(c.name for c in report.warned)}"
+    return f"all {sum(check.outcome is Outcome.OK for check in report.checks)} rungs hold"
 
 
 def _took(seconds: float) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from ror_sante.cli.audit import note, note_place
 from ror_sante.cli.verb import config_path
+from ror_sante.diagnosis.smoke import openers
 from ror_sante.errors import ConfigurationError
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.settings import SIMULATOR, IdentitySettings, NetworkSettings, RornSettings, Settings, load_settings
@@ -54,12 +55,18 @@ class Place:
     Attributes:
         settings: the account and the network.
         environment: the addresses and anchors.
-        identity: opens our certificate; None for access profile 0.
+        opener: takes a service (``rorn``, ``inter-ror``, ``annuaire``) and gives what opens its certificate; None
+            for access profile 0.
     """
 
     settings: Settings
     environment: Environment
-    identity: Callable[[], ClientIdentity] | None
+    opener: Callable[[str], Callable[[], ClientIdentity] | None]
+
+    @property
+    def identity(self) -> Callable[[], ClientIdentity] | None:
+        """What opens the certificate for the national ROR; None for access profile 0."""
+        return self.opener("rorn")
 
 
 def settings_of(flags: Flags) -> Settings:
@@ -87,28 +94,23 @@ def opened(flags: Flags) -> Iterator[Place]:
         return
     if flags.pki is not None:
         raise ConfigurationError("--pki goes with --env simulator", hint="Elsewhere the anchors are in the settings.")
-    yield _noted(Place(settings, settings.resolve_environment(), _configured(settings)))
+    yield _noted(Place(settings, settings.resolve_environment(), openers(settings, ask=asking())))
 
 
 def _noted(place: Place) -> Place:
     """Let the audit line say where the run went, and with which certificate."""
     note_place(place.environment)
-    opener = place.identity
-    if opener is None:
-        return place
 
-    def identity() -> ClientIdentity:
-        found = opener()
-        note(certificate=found.thumbprint)
-        return found
+    def noting(service: str) -> Callable[[], ClientIdentity] | None:
+        found = place.opener(service)
+        return None if found is None else lambda: _noting(found())
 
-    return replace(place, identity=identity)
+    return replace(place, opener=noting)
 
 
-def _configured(settings: Settings) -> Callable[[], ClientIdentity] | None:
-    if settings.rorn.client_secret_file is not None:
-        return None
-    return lambda: ClientIdentity.from_settings(settings.identity_for("rorn"), ask=asking())
+def _noting(identity: ClientIdentity) -> ClientIdentity:
+    note(certificate=identity.thumbprint)
+    return identity
 
 
 def _simulated(running: Simulator, settings: Settings, flags: Flags) -> Place:
@@ -129,7 +131,7 @@ def _simulated(running: Simulator, settings: Settings, flags: Flags) -> Place:
         running.register(given)
         return given
 
-    return Place(place, running.environment, identity)
+    return Place(place, running.environment, lambda _service: identity)
 
 
 def _throw_away(flags: Flags, settings: Settings) -> IdentitySettings | None:

@@ -7,19 +7,16 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Final
 
 import click
 
 from ror_sante.cli.console import console
 from ror_sante.cli.files import private_text
-from ror_sante.cli.ladder import Ladder
+from ror_sante.cli.ladder import Ladders
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.verb import Verb, config_path, ending
-from ror_sante.diagnosis.report import BAD_VERDICT, SmokeReport
-from ror_sante.diagnosis.smoke import SmokeTest
-
-_LATER: Final = "The national ROR; inter-ror and annuaire come with a later version."
+from ror_sante.diagnosis.report import BAD_VERDICT, SmokeReports
+from ror_sante.diagnosis.smoke import ALL, SERVICES, WITHIN, SmokeTest
 
 
 @click.command(
@@ -34,7 +31,11 @@ _LATER: Final = "The national ROR; inter-ror and annuaire come with a later vers
 )
 @click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or an environment of the settings.")
 @click.option(
-    "--service", type=click.Choice(["rorn"]), default="rorn", show_default=True, expose_value=False, help=_LATER
+    "--service",
+    type=click.Choice([*SERVICES, ALL]),
+    default="rorn",
+    show_default=True,
+    help="Which service; all takes those that are configured, side by side.",
 )
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there, mode 0600.")
@@ -43,9 +44,18 @@ _LATER: Final = "The national ROR; inter-ror and annuaire come with a later vers
 @click.option("--pki", type=click.Path(path_type=Path), metavar="DIR", help="The simulator's PKI: of certs-test.")
 @click.option("--strict", is_flag=True, help="A warning ends with exit code 1.")
 @click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit of each wait.")
+@click.option(
+    "--within",
+    type=click.FloatRange(0, 3600, min_open=True),
+    metavar="SECONDS",
+    default=WITHIN,
+    show_default=True,
+    help="Limit of the whole test.",
+)
 def smoke_test(
     *,
     env: str | None,
+    service: str,
     style: str,
     output: Path | None,
     p12: Path | None,
@@ -53,6 +63,7 @@ def smoke_test(
     pki: Path | None,
     strict: bool,
     timeout: float | None,
+    within: float,
 ) -> int:
     """Climb from the certificate to one real search, rung by rung.
 
@@ -61,9 +72,11 @@ def smoke_test(
     """
     flags = Flags(env=env, p12=p12, passphrase_file=passphrase_file, pki=pki, timeout=timeout)
     with opened(flags) as place:
-        test = SmokeTest(place.environment, place.identity, rorn=place.settings.rorn, network=place.settings.network)
-        report = _climbed(test, place.environment.name, _next(env), style=style, output=output, strict=strict)
-    return report.exit_code or (BAD_VERDICT if strict and report.warned else 0)
+        test = SmokeTest.from_settings(
+            place.settings, services=[service], environment=place.environment, opener=place.opener, within=within
+        )
+        reports = _climbed(test, _next(env), style=style, output=output, strict=strict)
+    return reports.exit_code or (BAD_VERDICT if strict and reports.warned else 0)
 
 
 def _next(env: str | None) -> str:
@@ -73,13 +86,13 @@ def _next(env: str | None) -> str:
     return shlex.join([*words, *(["--env", env] if env else []), "--max", "5"])
 
 
-def _climbed(test: SmokeTest, name: str, after: str, *, style: str, output: Path | None, strict: bool) -> SmokeReport:
+def _climbed(test: SmokeTest, after: str, *, style: str, output: Path | None, strict: bool) -> SmokeReports:
     with private_text(output) if output is not None else contextlib.nullcontext(sys.stdout) as stream:
         if style == "json":
-            report = test.run()
-            stream.write(json.dumps(report.to_dict(), indent=2) + "\n")
-            return report
-        ladder = Ladder(console(stream), environment=name)
-        report = test.run(ladder.rung)
-        ladder.verdict(report, strict=strict, after=after)
-        return report
+            reports = test.run_all()
+            stream.write(json.dumps(reports.to_json(), indent=2) + "\n")
+            return reports
+        told = Ladders(console(stream))
+        reports = test.run_all(told.rung)
+        told.verdict(reports, strict=strict, after=after)
+        return reports

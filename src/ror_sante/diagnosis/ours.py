@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,6 +44,13 @@ _RENEWAL: Final = (
     (30, "Order the renewal this week; the platform's own mail comes no earlier than this."),
     (60, "Plan the renewal: order it on the IGC-Santé platform, and announce to ANS a subject DN that changes."),
 )
+
+
+_SERVICES: Final = {
+    ApplicationService.RORN: "the national ROR",
+    ApplicationService.INTER_ROR: "the inter-ROR search",
+    ApplicationService.ANNUAIRE: "the Annuaire Santé",
+}
 
 
 def by_rung(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
@@ -93,7 +101,7 @@ def dates(identity: ClientIdentity, findings: Sequence[Finding], *, at: datetime
     if seen.outcome is not Outcome.WARN:
         return seen
     hint = next((hint for days, hint in _RENEWAL if left < timedelta(days=days)), seen.hint)
-    return seen._replace(hint=hint)
+    return replace(seen, hint=hint)
 
 
 def environment(findings: Sequence[Finding], *, test: bool | None) -> Seen:
@@ -106,12 +114,9 @@ def environment(findings: Sequence[Finding], *, test: bool | None) -> Seen:
     return _judged(findings, expected[test])
 
 
-def name(identity: ClientIdentity, findings: Sequence[Finding]) -> Seen:
-    """Say whether the CN is the recommended one."""
-    return _judged(findings, f"{common_name(identity.certificate)}, as recommended for the national ROR")
-
-
-SERVICE: Final = ApplicationService.RORN
+def name(identity: ClientIdentity, findings: Sequence[Finding], *, service: ApplicationService) -> Seen:
+    """Say whether the CN is the one that the order form recommends for the service."""
+    return _judged(findings, f"{common_name(identity.certificate)}, as recommended for {_SERVICES[service]}")
 
 
 def _judged(findings: Sequence[Finding], good: str) -> Seen:

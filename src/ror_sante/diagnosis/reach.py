@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ror_sante.diagnosis.rung import Seen, failed, ok, skipped, warn
@@ -88,7 +88,7 @@ def _widened(host: Host, probe: Probe, told: str) -> Seen:
         else f"Ask the service for TLS 1.3, then take {host.origin.host} out of [network] wide_tls12_hosts."
     )
     seen = warn(f"{told}; older TLS 1.2 suites are accepted by the settings", hint)
-    return seen._replace(seconds=probe.tls_seconds)
+    return replace(seen, seconds=probe.tls_seconds)
 
 
 def pushed(host: Host, probe: Probe) -> Seen:
@@ -98,16 +98,22 @@ def pushed(host: Host, probe: Probe) -> Seen:
     told = f"{host.lead}{_pushed_told(host, probe)}"
     if probe.error is not None:
         seen = failed(probe.error)
-        return seen._replace(detail=f"{seen.detail}; {told}")
+        return replace(seen, detail=f"{seen.detail}; {told}")
     return ok(told)
 
 
 def server_chain(host: Host, probe: Probe) -> Seen:
     """What the server showed, and whether it ends at a pinned root."""
     shown = " ← ".join(probe.received)
+    if (
+        probe.failed == "tls"
+        and not isinstance(probe.error, ServerNotTrustedError)
+        and not _refuses_our_certificate(probe)
+    ):
+        return skipped("needs tls, which failed")
     if isinstance(probe.error, ServerNotTrustedError):
         seen = failed(probe.error)
-        return seen._replace(detail=f"{seen.detail}; it sent {shown}") if shown else seen
+        return replace(seen, detail=f"{seen.detail}; it sent {shown}") if shown else seen
     return ok(f"{host.lead}{shown or 'its chain'} ends at a pinned root")
 
 
@@ -133,4 +139,4 @@ def _of_proxy(host: Host, seen: Seen) -> Seen:
     """Say that what failed is the way to the proxy."""
     if host.via is None or "proxy" in seen.detail:
         return seen
-    return seen._replace(detail=f"the proxy {host.via.host}:{host.via.port} cannot be used: {seen.detail}")
+    return replace(seen, detail=f"the proxy {host.via.host}:{host.via.port} cannot be used: {seen.detail}")

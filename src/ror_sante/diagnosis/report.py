@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -49,29 +49,31 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """One rung of the ladder.
+class Part:
+    """What a rung saw at one of several endpoints.
 
     Attributes:
-        name: which one, a stable word or two for programs.
-        outcome: how it went.
-        detail: what was seen, in one sentence.
-        hint: what to do about it; empty when nothing needs doing.
+        column: which endpoint, such as ``API host api.example`` or a region's name.
+        outcome: how it went there.
+        detail: what was seen.
+        hint: what to do about it.
         seconds: how long it took.
-        family: the exit code of this failure: 2, 3, 4 or 5; 0 when it did not fail.
+        family: the exit code of this failure, 0 when it did not fail.
+        error: what failed, for those who look into it; never printed as it is.
     """
 
-    name: str
+    column: str
     outcome: Outcome
     detail: str
     hint: str = ""
     seconds: float = 0.0
     family: int = GOOD
+    error: RorError | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the rung as the JSON report holds it."""
+        """Give the part as the JSON report holds it."""
         return {
-            "name": self.name,
+            "column": self.column,
             "outcome": self.outcome.value,
             "detail": self.detail,
             "hint": self.hint,
@@ -80,18 +82,58 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmokeReport:
-    """The whole ladder.
+class Check:
+    """One rung of the ladder.
 
     Attributes:
-        service: which service was tried: ``rorn``.
+        name: which one, a stable word or two for programs.
+        outcome: how it went; at several endpoints, the worst.
+        detail: what was seen, in one sentence.
+        hint: what to do about it; empty when nothing needs doing.
+        seconds: how long it took.
+        family: the exit code of this failure: 2, 3, 4 or 5; 0 when it did not fail.
+        parts: what was seen at each endpoint, where there are several.
+        error: what failed, for those who look into it; never printed as it is.
+    """
+
+    name: str
+    outcome: Outcome
+    detail: str
+    hint: str = ""
+    seconds: float = 0.0
+    family: int = GOOD
+    parts: tuple[Part, ...] = ()
+    error: RorError | None = field(default=None, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the rung as the JSON report holds it; ``parts`` are there when there are several endpoints."""
+        about: dict[str, Any] = {
+            "name": self.name,
+            "outcome": self.outcome.value,
+            "detail": self.detail,
+            "hint": self.hint,
+            "seconds": round(self.seconds, 3),
+        }
+        return about | {"parts": [part.to_dict() for part in self.parts]} if self.parts else about
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmokeReport:
+    """The whole ladder of one service in one environment.
+
+    Attributes:
+        service: which service was tried: ``rorn``, ``inter-ror`` or ``annuaire``.
         environment: the name of the environment.
         checks: the rungs, from the settings up to the answers.
+        title: how people call the service.
+        took: seconds from the start to the last rung; None when nobody measured.
     """
 
     service: str
     environment: str
     checks: tuple[Check, ...]
+    title: str = ""
+    took: float | None = None
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -105,8 +147,8 @@ class SmokeReport:
 
     @property
     def seconds(self) -> float:
-        """The time of all rungs together."""
-        return sum(check.seconds for check in self.checks)
+        """The time it took; rungs run side by side, so it is less than that of all rungs together."""
+        return sum(check.seconds for check in self.checks) if self.took is None else self.took
 
     @property
     def exit_code(self) -> int:
@@ -121,3 +163,41 @@ class SmokeReport:
             "checks": [check.to_dict() for check in self.checks],
             "exit_code": self.exit_code,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmokeReports:
+    """The ladders of several services or environments that were climbed side by side.
+
+    Attributes:
+        reports: one a service and environment.
+        absent: the services that were not tried, and why.
+    """
+
+    reports: tuple[SmokeReport, ...]
+    absent: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The lowest family of all that failed: what is to be mended first; 0 when nothing failed."""
+        return min((report.exit_code for report in self.reports if report.failed), default=GOOD)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The rungs that failed."""
+        return tuple(check for report in self.reports for check in report.failed)
+
+    @property
+    def warned(self) -> tuple[Check, ...]:
+        """The rungs that hold with a warning."""
+        return tuple(check for report in self.reports for check in report.warned)
+
+    @property
+    def seconds(self) -> float:
+        """The time of the slowest."""
+        return max((report.seconds for report in self.reports), default=0.0)
+
+    def to_json(self) -> dict[str, Any] | list[dict[str, Any]]:
+        """Give what ``smoke-test --format json`` prints: an object for one report, a list for several."""
+        told = [report.to_dict() for report in self.reports]
+        return told[0] if len(told) == 1 else told

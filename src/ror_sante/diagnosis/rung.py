@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from ror_sante.diagnosis.report import Outcome, exit_code_of
 from ror_sante.tls.faults import SUPPORT
@@ -16,7 +17,8 @@ _LAST_RESORT: Final = f"If it goes on, send this report to {SUPPORT}."
 _WORST_LAST: Final = (Outcome.SKIPPED, Outcome.OK, Outcome.WARN, Outcome.FAIL)
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True)
+class Seen:
     """What a rung saw.
 
     Attributes:
@@ -25,6 +27,7 @@ class Seen(NamedTuple):
         hint: what to do about it.
         family: the exit code of a failure.
         seconds: how long it took, when the rung knows better than a clock around it.
+        error: what failed, for those who look into it.
     """
 
     outcome: Outcome
@@ -32,6 +35,7 @@ class Seen(NamedTuple):
     hint: str = ""
     family: int = 0
     seconds: float | None = None
+    error: RorError | None = field(default=None, repr=False, compare=False)
 
 
 def ok(detail: str, *, seconds: float | None = None) -> Seen:
@@ -51,18 +55,21 @@ def skipped(detail: str) -> Seen:
 
 def failed(error: RorError) -> Seen:
     """The rung breaks, for the reason that an error of ours gives; there is always something to do about it."""
-    return Seen(Outcome.FAIL, error.message, error.hint or _LAST_RESORT, exit_code_of(error))
+    return Seen(Outcome.FAIL, error.message, error.hint or _LAST_RESORT, exit_code_of(error), error=error)
 
 
 def joined(rungs: Iterable[Seen]) -> Seen:
-    """Make one rung of several hosts': the worst outcome, every detail and hint once, the times added up."""
+    """Make one rung of several hosts': the worst outcome, every detail and hint once, the longest time.
+
+    The exit code is that of the lowest family among what failed: what is to be mended first.
+    """
     seen = list(rungs)
-    worst = max(seen, key=lambda one: _WORST_LAST.index(one.outcome))
-    times = [one.seconds for one in seen if one.seconds is not None]
+    worst = max(seen, key=lambda one: (_WORST_LAST.index(one.outcome), -one.family))
     return Seen(
         worst.outcome,
         "; ".join(dict.fromkeys(one.detail for one in seen)),
         " ".join(dict.fromkeys(one.hint for one in seen if one.hint)),
         worst.family,
-        sum(times) if times else None,
+        max((one.seconds for one in seen if one.seconds is not None), default=None),
+        error=worst.error,
     )

@@ -1,0 +1,242 @@
+"""The ladder of the national ROR: trust, certificate, connection, token, answers, clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from ror_sante.api.national import NationalRorClient
+from ror_sante.diagnosis import reach
+from ror_sante.diagnosis.clock import DateReader
+from ror_sante.diagnosis.ladders.ladder import Ladder, Rung, Service
+from ror_sante.diagnosis.ladders.own import OwnSide
+from ror_sante.diagnosis.ladders.way import Target, Way, is_wide
+from ror_sante.diagnosis.rung import Seen, ok, skipped, warn
+from ror_sante.environments import WEB_PKI, ApplicationService
+from ror_sante.errors import ConfigurationError, printable
+from ror_sante.http.auth import ClientCredentials
+from ror_sante.http.exchange import Exchange
+from ror_sante.http.proxy import Proxy
+from ror_sante.http.retry import RetryPolicy
+from ror_sante.http.session import SessionFactory, Timeouts
+from ror_sante.pki.lent import load_intermediates
+from ror_sante.settings import read_secret
+from ror_sante.tls.adapter import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from ror_sante.diagnosis.ladders.ladder import Ground
+    from ror_sante.environments import Coding
+    from ror_sante.settings import RornSettings
+
+T = TypeVar("T")
+
+RORN: Final = "rorn"
+_TITLE: Final = "National ROR"
+_SEARCH: Final = ("HealthcareService", (("_count", "1"),))
+_SKEW_LIMIT: Final = timedelta(seconds=60)
+_ANSWERS: Final = ("token", "pushed", "server chain")
+
+
+def ladder(ground: Ground) -> Ladder:
+    """Make the ladder of the national ROR."""
+    return _National(ground).ladder()
+
+
+class _National:
+    """One run: what the lower rungs found, for the higher ones."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._environment = ground.environment
+        self._rorn = ground.settings.rorn
+        self._network = ground.settings.network
+        self._token_words = self._environment.token_anchors or self._environment.anchors
+        self._api_words = self._environment.api_anchors or self._environment.anchors
+        self._own = OwnSide(
+            ground,
+            ground.opener(RORN),
+            service=ApplicationService.RORN,
+            hosts=(self._token_words, self._api_words),
+            own=self._own_words,
+        )
+        self._hosts = self._reached()
+        self._clock: DateReader | None = None
+        self._client: NationalRorClient | None = None
+        self._closing: list[Callable[[], None]] = []
+
+    def ladder(self) -> Ladder:
+        way = Way(self._own, self._targets(), network=self._network)
+        token, api = self._hosts[0], self._hosts[-1]
+        return Ladder(
+            service=RORN,
+            title=_TITLE,
+            environment=self._environment.name,
+            rungs=(
+                *self._own.rungs(),
+                *way.rungs(),
+                Rung("token", self._token, needs=("pushed", "server chain"), column=_column(token)),
+                Rung("metadata", self._metadata, needs=_ANSWERS, column=_column(api)),
+                Rung("search", self._search, needs=_ANSWERS, column=_column(api)),
+                Rung("clock", self._clock_rung, after=("token",)),
+            ),
+            close=self._close,
+        )
+
+    def _close(self) -> None:
+        for close in self._closing:
+            close()
+
+    # -------------------------------------------------------------- the way
+
+    def _targets(self) -> tuple[Target, ...]:
+        return tuple(Target(host, _column(host)) for host in self._hosts)
+
+    def _reached(self) -> tuple[reach.Host, ...]:
+        """Name the servers to try: one when token and API share origin and trust."""
+        token, api = Origin.of(self._environment.token_url), Origin.of(self._environment.api_url)
+        if token == api and self._token_words == self._api_words:
+            return (reach.Host(token, "", self._token_words, shown=True, via=None),)
+        to_api = self._rorn.present_certificate_to_api and WEB_PKI not in self._api_words
+        return (
+            reach.Host(token, "token", self._token_words, shown=True, via=None),
+            reach.Host(api, "API", self._api_words, shown=to_api, via=None),
+        )
+
+    @property
+    def _own_words(self) -> tuple[str, ...]:
+        """The roots of our own chain, which the public web authorities never are."""
+        return tuple(word for word in self._environment.anchors if word != WEB_PKI) or self._token_words
+
+    # -------------------------------------------------------------- the answers
+
+    def _token(self) -> Seen:
+        account = _Account.of(self._rorn)
+        proxy = Proxy.from_settings(self._network)
+        lend = load_intermediates(self._network.lend_intermediates)
+        factory = SessionFactory(
+            self._own.identity,
+            self._own.anchors(self._token_words),
+            timeout=self._timeouts,
+            proxy=proxy,
+            at=self._ground.at,
+            identity_anchor=self._own.own_anchors,
+            lend=lend,
+            wide_tls12=is_wide(self._network, Origin.of(self._environment.token_url)),
+        )
+        session = factory.session(self._environment.token_url)
+        self._closing.append(session.close)
+        self._clock = DateReader(session)
+        tokens = ClientCredentials(
+            Exchange(self._clock, retry=RetryPolicy.none(), timeout=self._timeouts),
+            self._environment.token_url,
+            client_id=account.client_id,
+            client_secret=account.client_secret,
+            scope=self._rorn.scope,
+        )
+        tokens.token(remaining=self._network.deadline)
+        self._client = NationalRorClient(
+            self._environment,
+            self._own.identity,
+            client_id=account.client_id,
+            profile=account.profile,
+            role=account.role,
+            client_secret=account.client_secret,
+            scope=self._rorn.scope,
+            present_certificate_to_api=self._rorn.present_certificate_to_api,
+            retry=RetryPolicy.none(),
+            timeout=self._timeouts,
+            proxy=proxy,
+            lend=lend,
+            wide_tls12_hosts=self._network.wide_tls12_hosts,
+            links=self._rorn.links,
+            at=self._ground.at,
+        )
+        self._closing.append(self._client.close)
+        return ok(f"{printable(account.client_id, 60)} gets a token from {Origin.of(self._environment.token_url).host}")
+
+    @property
+    def _api(self) -> NationalRorClient:
+        assert self._client is not None  # noqa: S101  the rung "token" made it, and its need is checked
+        return self._client
+
+    def _metadata(self) -> Seen:
+        statement = self._api.metadata()
+        software = statement.get("software")
+        named = software if isinstance(software, dict) else {}
+        told = " ".join(printable(named[key], 40) for key in ("name", "version") if named.get(key))
+        version = printable(statement.get("fhirVersion") or "", 20) or "of an unknown version"
+        return ok(f"FHIR {version}" + (f", {told}" if told else ""))
+
+    def _search(self) -> Seen:
+        page = next(self._api.pages(*_SEARCH, allow_truncated=True, prefetch=False))
+        if not page.matches:
+            return warn(
+                "HealthcareService?_count=1 answers, and gives no care service",
+                "The account may see none: ask ANS which rights its access profile has.",
+            )
+        total = "an unknown number" if page.total is None else str(page.total)
+        return ok(
+            f"HealthcareService?_count=1 gives {page.matches[0].type}/{printable(page.matches[0].id, 64)} of {total}"
+        )
+
+    def _clock_rung(self) -> Seen:
+        return told_clock(None if self._clock is None else self._clock.skew)
+
+    @property
+    def _timeouts(self) -> Timeouts:
+        return Timeouts(connect=self._network.connect_timeout, read=self._network.read_timeout)
+
+
+def told_clock(skew: timedelta | None) -> Seen:
+    """Say how far our clock is from a server's.
+
+    Args:
+        skew: how far the server's clock is ahead of ours; None when no answer told it.
+    """
+    if skew is None:
+        return skipped("no answer told the server's time")
+    seconds = abs(skew.total_seconds())
+    if abs(skew) <= _SKEW_LIMIT:
+        return ok(f"ours and the server's agree within {max(1, round(seconds))} s")
+    return warn(
+        f"ours is {round(seconds)} s {'behind' if skew > timedelta() else 'ahead of'} the server's",
+        "Set this machine's clock by NTP: tokens and certificates are judged by time.",
+    )
+
+
+def _column(host: reach.Host) -> str:
+    return host.label if host.use else ""
+
+
+@dataclass(frozen=True)
+class _Account:
+    """The account, complete."""
+
+    client_id: str
+    profile: Coding
+    role: Coding
+    client_secret: str | None = field(repr=False)
+
+    @classmethod
+    def of(cls, rorn: RornSettings) -> Self:
+        return cls(
+            _needed(rorn.client_id, "client_id"),
+            _needed(rorn.profile, "profile"),
+            _needed(rorn.role, "role"),
+            None if rorn.client_secret_file is None else read_secret(rorn.client_secret_file),
+        )
+
+
+def _needed(value: T | None, key: str) -> T:
+    if not value:
+        raise ConfigurationError(
+            f"rorn.{key} is missing", hint=f"ANS gives it with the client account: set {key} in the table [rorn]."
+        )
+    return value
+
+
+NATIONAL: Final = Service(title=_TITLE, ladder=ladder)

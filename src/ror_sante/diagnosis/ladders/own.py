@@ -1,0 +1,121 @@
+"""The rungs about our own side, the same for every service: the trust in force, and the certificate to be shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ror_sante.diagnosis import ours
+from ror_sante.diagnosis.ladders.ladder import Rung
+from ror_sante.diagnosis.rung import Seen, skipped
+from ror_sante.errors import Severity
+from ror_sante.pki.anchor import load_anchors
+from ror_sante.tls.context import build_context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ror_sante.diagnosis.ladders.ladder import Ground
+    from ror_sante.environments import ApplicationService
+    from ror_sante.errors import Finding
+    from ror_sante.pki.anchor import TrustAnchor
+    from ror_sante.pki.identity import ClientIdentity
+
+Words = tuple[str, ...]
+
+# The rungs that a certificate must pass before a handshake may show it; its name is only a recommendation.
+BEFORE_SHOWN: Final = ("p12", "chain", "product", "dates", "environment")
+_NO_CERTIFICATE: Final = "access profile 0 has a client_secret and no certificate"
+
+
+class OwnSide:
+    """Judges trust and certificate, and keeps them for the rungs above.
+
+    Args:
+        ground: environment, certificates, time.
+        opener: opens our certificate; None when the account has none.
+        service: whose recommended CN is expected.
+        hosts: the words of the anchors of every host that will be tried.
+        own: the words of the roots of our own chain; None when they are those of the hosts.
+        none: what the certificate's rungs say when there is none.
+
+    Attributes:
+        identity: the certificate, when its rung is done and it opened.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        opener: Callable[[], ClientIdentity] | None,
+        *,
+        service: ApplicationService,
+        hosts: Iterable[Words],
+        own: Words,
+        none: str = _NO_CERTIFICATE,
+    ) -> None:
+        self._ground = ground
+        self._opener = opener
+        self._service = service
+        self._hosts = tuple(dict.fromkeys(hosts))
+        self._own = own
+        self._none = none
+        self._anchors: dict[Words, tuple[TrustAnchor, ...]] = {}
+        self._findings: dict[str, list[Finding]] = {}
+        self.identity: ClientIdentity | None = None
+
+    def rungs(self) -> tuple[Rung, ...]:
+        """Give the seven rungs, from ``trust`` to ``name``."""
+        judged = {
+            "chain": lambda identity: ours.chain(identity, self._of("chain")),
+            "product": lambda _: ours.product(self._of("product")),
+            "dates": lambda identity: ours.dates(identity, self._of("dates"), at=self._ground.at),
+            "environment": lambda _: ours.environment(self._of("environment"), test=self._ground.environment.test),
+            "name": lambda identity: ours.name(identity, self._of("name"), service=self._service),
+        }
+        return (
+            Rung("trust", self._trust),
+            Rung("p12", self._p12, after=("trust",), asks=True),
+            *(Rung(name, self._about(look), needs=("trust", "p12")) for name, look in judged.items()),
+        )
+
+    def anchors(self, words: Words) -> tuple[TrustAnchor, ...]:
+        """Give the roots of some words; the rung ``trust`` loaded them."""
+        return self._anchors[words]
+
+    @property
+    def own_anchors(self) -> tuple[TrustAnchor, ...]:
+        """Give the roots of our own chain; the rung ``trust`` loaded them."""
+        return self._anchors[self._own]
+
+    @property
+    def shown(self) -> ClientIdentity | None:
+        """Give the certificate that a handshake may show: one that was found bad is never sent."""
+        grave = any(
+            finding.severity is Severity.ERROR for name in BEFORE_SHOWN for finding in self._findings.get(name, [])
+        )
+        return None if grave else self.identity
+
+    def _trust(self) -> Seen:
+        for words in (*self._hosts, self._own):
+            self._anchors[words] = load_anchors(words)
+        for words in self._hosts:
+            build_context(None, self._anchors[words])  # refuses a process whose TLS was tampered with
+        every = {anchor.sha256: anchor for words in self._hosts for anchor in self._anchors[words]}
+        return ours.trust(tuple(every.values()), words=dict.fromkeys(word for words in self._hosts for word in words))
+
+    def _p12(self) -> Seen:
+        if self._opener is None:
+            return skipped(self._none)
+        identity = self._opener()
+        anchors = self._anchors.get(self._own)
+        if anchors:
+            test = self._ground.environment.test
+            findings = identity.verify(anchors, at=self._ground.at, service=self._service, test=test)
+            self._findings = ours.by_rung(findings)
+        self.identity = identity
+        return ours.opened(identity, self._of("p12"))
+
+    def _about(self, look: Callable[[ClientIdentity], Seen]) -> Callable[[], Seen]:
+        return lambda: skipped(self._none) if self.identity is None else look(self.identity)
+
+    def _of(self, name: str) -> list[Finding]:
+        return self._findings.get(name, [])

@@ -1,0 +1,119 @@
+"""The rungs of the way to some hosts, the same for every service: name, port, handshake, and what each side showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from ror_sante.diagnosis import reach
+from ror_sante.diagnosis.ladders.ladder import Rung
+from ror_sante.diagnosis.ladders.own import BEFORE_SHOWN
+from ror_sante.http.proxy import Proxy
+from ror_sante.pki.lent import load_intermediates
+from ror_sante.tls.probe import Via, probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ror_sante.diagnosis.ladders.own import OwnSide
+    from ror_sante.diagnosis.rung import Seen
+    from ror_sante.settings import NetworkSettings
+    from ror_sante.tls.adapter import Origin
+    from ror_sante.tls.probe import Probe
+
+_HTTP_PORT: Final = 80
+
+
+@dataclass(frozen=True)
+class Target:
+    """A host to walk to, and the column in which its rungs stand.
+
+    Attributes:
+        host: the server; the way through the proxy and its suites are added from the settings.
+        column: empty where there is one host.
+    """
+
+    host: reach.Host
+    column: str = ""
+
+
+class Way:
+    """Walks to each host in a column of its own, and keeps how far it got.
+
+    Args:
+        own: gives the anchors, and the certificate that may be shown.
+        targets: the hosts, each in its column.
+        network: proxy, time limits, exceptions.
+
+    Attributes:
+        probes: how far each column got, when its rung ``dns`` is done.
+    """
+
+    def __init__(self, own: OwnSide, targets: Iterable[Target], *, network: NetworkSettings) -> None:
+        self._own = own
+        self._targets = tuple(targets)
+        self._network = network
+        self.probes: dict[str, tuple[reach.Host, Probe]] = {}
+
+    def rungs(self) -> tuple[Rung, ...]:
+        """Give the five rungs of each host, from ``dns`` to ``server chain``, step by step."""
+        return (
+            *(self._dns(target) for target in self._targets),
+            *(self._rung(target, "tcp", reach.tcp, ("dns",)) for target in self._targets),
+            *(self._rung(target, "tls", reach.tls, _before_tls(target.host)) for target in self._targets),
+            *(self._rung(target, "pushed", reach.pushed, ("tls",)) for target in self._targets),
+            *(self._rung(target, "server chain", reach.server_chain, ("tcp",)) for target in self._targets),
+        )
+
+    def _dns(self, target: Target) -> Rung:
+        """The first rung walks the whole way; the others tell how far it got."""
+
+        def look() -> Seen:
+            host, seen = self._walked(target.host)
+            self.probes[target.column] = (host, seen)
+            return reach.dns(host, seen)
+
+        return Rung("dns", look, needs=("trust",), after=BEFORE_SHOWN, column=target.column)
+
+    def _rung(
+        self, target: Target, name: str, look: Callable[[reach.Host, Probe], Seen], needs: tuple[str, ...]
+    ) -> Rung:
+        return Rung(name, lambda: look(*self.probes[target.column]), needs=needs, column=target.column)
+
+    def _walked(self, host: reach.Host) -> tuple[reach.Host, Probe]:
+        network = self._network
+        known = replace(host, via=via(network, host.origin), wide=is_wide(network, host.origin))
+        seen = probe(
+            known.origin,
+            self._own.shown if known.shown else None,
+            self._own.anchors(known.anchors),
+            via=known.via,
+            timeout=network.connect_timeout,
+            lend=load_intermediates(network.lend_intermediates),
+            wide_tls12=known.wide,
+        )
+        return known, seen
+
+
+def via(network: NetworkSettings, origin: Origin) -> Via | None:
+    """Give the proxy on the way to a host, or None for a direct connection.
+
+    Raises:
+        ConfigurationError: the proxy's password cannot be read, or the environment names one that cannot be used.
+    """
+    proxy = Proxy.from_settings(network)
+    if proxy is None or not proxy.serves(origin.host):
+        return None
+    parts = urlsplit(proxy.url)
+    return Via(str(parts.hostname), parts.port or _HTTP_PORT, proxy.authorization)
+
+
+def is_wide(network: NetworkSettings, origin: Origin) -> bool:
+    """Tell whether the settings accept a host's older TLS 1.2 suites."""
+    return origin.host in {name.lower() for name in network.wide_tls12_hosts}
+
+
+def _before_tls(host: reach.Host) -> tuple[str, ...]:
+    """A handshake that shows our certificate waits for its verdict; one that does not, needs the port alone."""
+    return ("trust", *BEFORE_SHOWN, "tcp") if host.shown else ("tcp",)
