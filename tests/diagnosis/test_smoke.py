@@ -19,6 +19,7 @@ from ror_sante.environments import Coding, Environment
 from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.settings import NetworkSettings, RornSettings, load_settings
+from ror_sante.simulator import server as simulating
 from ror_sante.simulator.flaws import CLIENT_FLAWS, Flaw, Kit
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.simulator.server import Account, Simulator
@@ -295,14 +296,20 @@ def test_a_port_without_tls_fails_tls(simulator: Simulator, account: RornSetting
 # ------------------------------------------------------------------ servers that lack something
 
 
-class OldSuites(Simulator):
+@pytest.fixture
+def old(pki: SimulatorPki, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """A simulator that knows TLS 1.2 and one suite without forward secrecy."""
+    modern = simulating.mutual_tls
 
-    def _context(self) -> ssl.SSLContext:
-        context = super()._context()
+    def dated(*about: Any) -> ssl.SSLContext:
+        context = modern(*about)
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("AES128-GCM-SHA256")
         return context
+
+    monkeypatch.setattr(simulating, "mutual_tls", dated)
+    with Simulator(pki, size=20) as running:
+        yield running
 
 
 def _settings(simulator: Simulator, folder: Path, *network: str) -> Settings:
@@ -318,26 +325,24 @@ def _asked(settings: Settings) -> str:
         return client.metadata().type
 
 
-def test_a_server_of_old_suites_works_with_the_setting_and_a_warning(pki: SimulatorPki, tmp_path: Path) -> None:
+def test_a_server_of_old_suites_works_with_the_setting_and_a_warning(old: Simulator, tmp_path: Path) -> None:
     """AES128-GCM-SHA256 alone: the tls rung warns, everything else holds, and so does a client."""
-    with OldSuites(pki, size=20) as old:
-        settings = _settings(old, tmp_path, 'wide_tls12_hosts = ["LOCALHOST"]')
-        report = SmokeTest.from_settings(settings).run()
-        assert (outcomes(report), report.exit_code) == ({"tls": "warn"}, 0)
-        assert "TLSv1.2 AES128-GCM-SHA256; older TLS 1.2 suites are accepted" in rung(report, "tls").detail
-        assert "Ask the service for TLS 1.3" in rung(report, "tls").hint
-        assert _asked(settings) == "CapabilityStatement"
+    settings = _settings(old, tmp_path, 'wide_tls12_hosts = ["LOCALHOST"]')
+    report = SmokeTest.from_settings(settings).run()
+    assert (outcomes(report), report.exit_code) == ({"tls": "warn"}, 0)
+    assert "TLSv1.2 AES128-GCM-SHA256; older TLS 1.2 suites are accepted" in rung(report, "tls").detail
+    assert "Ask the service for TLS 1.3" in rung(report, "tls").hint
+    assert _asked(settings) == "CapabilityStatement"
 
 
-def test_a_server_of_old_suites_is_refused_without_the_setting(pki: SimulatorPki, tmp_path: Path) -> None:
+def test_a_server_of_old_suites_is_refused_without_the_setting(old: Simulator, tmp_path: Path) -> None:
     """The tls rung fails, not that of our certificate, and the hint names the key."""
-    with OldSuites(pki, size=20) as old:
-        settings = _settings(old, tmp_path, 'wide_tls12_hosts = ["other.example"]')
-        report = SmokeTest.from_settings(settings).run()
-        assert (report.failed[0].name, report.exit_code) == ("tls", 4)
-        assert "`wide_tls12_hosts` in [network]" in rung(report, "tls").hint
-        with pytest.raises(ClientRejectedError):
-            _asked(settings)
+    settings = _settings(old, tmp_path, 'wide_tls12_hosts = ["other.example"]')
+    report = SmokeTest.from_settings(settings).run()
+    assert (report.failed[0].name, report.exit_code) == ("tls", 4)
+    assert "`wide_tls12_hosts` in [network]" in rung(report, "tls").hint
+    with pytest.raises(ClientRejectedError):
+        _asked(settings)
 
 
 def test_a_wide_host_that_chooses_a_modern_suite_needs_no_exception(simulator: Simulator, tmp_path: Path) -> None:
