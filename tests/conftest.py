@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import pytest
 
-pytest_plugins = ["tests.support.listening", "tests.support.tls_servers"]
+pytest_plugins = ["tests.support.listening", "tests.support.soak", "tests.support.tls_servers"]
 
 LIBRARIES = ("cryptography", "requests", "urllib3", "pytest-httpserver")
 

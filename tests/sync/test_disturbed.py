@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,7 @@ def finish(made: Any) -> Any:
 
 
 def test_a_disk_that_fills(
-    copier: Make, content_of: Make, good: Make, points: list[int], disturbance: Disturbance
+    copier: Make, content_of: Make, good: Make, points: list[int], disturbance: Disturbance, soak: Make
 ) -> None:
     """The run ends with the system's error, the old copy stays, and the next run makes the right one."""
     made = copier(export_polls=0)
@@ -77,10 +78,11 @@ def test_a_disk_that_fills(
             made.copy()
         assert good(made.folder)
         assert content_of(finish(made)) == expected
+    soak("export whose disk fills at a random piece", tried=len(points), good=len(points))
 
 
 def test_a_token_that_is_revoked(
-    copier: Make, content_of: Make, good: Make, points: list[int], disturbance: Disturbance
+    copier: Make, content_of: Make, good: Make, points: list[int], disturbance: Disturbance, soak: Make
 ) -> None:
     """The run renews it and does not even stop."""
     made = copier(export_polls=0)
@@ -89,10 +91,11 @@ def test_a_token_that_is_revoked(
         disturbance.at(point, made.simulator._tokens.reset)
         assert content_of(made.copy()) == expected
         assert good(made.folder)
+    soak("export whose token is revoked at a random piece", tried=len(points), good=len(points))
 
 
 def test_a_job_that_expires_under_changed_data(
-    copier: Make, content_of: Make, good: Make, points: list[int], disturbance: Disturbance
+    copier: Make, content_of: Make, good: Make, points: list[int], disturbance: Disturbance, soak: Make
 ) -> None:
     """The copy is wholly of the old data or wholly of the new."""
     made = copier(export_polls=0)
@@ -101,6 +104,7 @@ def test_a_job_that_expires_under_changed_data(
     for seed in (1, 2):
         made.simulator.renew(seed=seed)
         whole[seed] = content_of(other.copy(shrink_limit=1.0))
+    found: Counter[str] = Counter()
     for number, point in enumerate(points):
         before, after = 1 + number % 2, 2 - number % 2
         made.simulator.renew(seed=before)
@@ -111,5 +115,7 @@ def test_a_job_that_expires_under_changed_data(
 
         disturbance.at(point, expire)
         result = content_of(made.copy(shrink_limit=1.0))
-        assert result in (whole[before], whole[after])
+        found["wholly_old" if result == whole[before] else "wholly_new" if result == whole[after] else "mixed"] += 1
         assert good(made.folder)
+    assert "mixed" not in found
+    soak("export whose job expires under changed data", tried=len(points), good=sum(found.values()), **found)

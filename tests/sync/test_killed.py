@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ code = main(argv)
 print(seen)
 sys.exit(code)
 """
+SEED = 20261124
 QUICK = 10
 FULL = 200
 
@@ -78,15 +80,16 @@ class Runs:
         )
 
 
-def kill_at(count: int, simulate: Make, tmp_path: Path, content_of: Make, good: Make) -> None:
+def kill_at(count: int, simulate: Make, tmp_path: Path, content_of: Make, good: Make, soak: Make) -> None:
     """Kill at so many points; the data change from one to the next, so that no copy looks like the one before."""
+    ends: Counter[str] = Counter()
     simulator = simulate(size=40, export_polls=1)
     run = Runs(simulator, tmp_path)
     first = run("--all")
     assert first.returncode == 0, first.stderr
     points = int(first.stdout.splitlines()[-1])
     assert points > 100
-    lots = random.Random(20261124)
+    lots = random.Random(SEED)
     for number in range(count):
         simulator.renew(seed=2 + number % 2)
         expected = _undisturbed(run, simulator, number % 2, content_of)
@@ -99,11 +102,15 @@ def kill_at(count: int, simulate: Make, tmp_path: Path, content_of: Make, good: 
         if resumed.returncode == 2:  # killed before there was a run, or after its end
             assert "nothing to resume" in resumed.stderr
             resumed = run("--all")
+            ends["after_or_before_all"] += 1
+        else:
+            ends["resumed"] += 1
         assert resumed.returncode == 0, resumed.stderr
         assert good(run.folder)
         assert content_of((run.folder / "current").resolve()) == expected
         assert _no_file_came_twice(simulator)
         simulator._requests.clear()
+    soak("export killed with SIGKILL at a random point", tried=count, good=sum(ends.values()), seed=SEED, **ends)
 
 
 _EXPECTED: dict[int, Any] = {}
@@ -127,18 +134,18 @@ def _no_file_came_twice(simulator: Any) -> bool:
 
 
 def test_a_run_that_is_killed_at_any_point_can_be_taken_up(
-    simulate: Make, tmp_path: Path, content_of: Make, good: Make
+    simulate: Make, tmp_path: Path, content_of: Make, good: Make, soak: Make
 ) -> None:
     """A twentieth of the points that the soak test tries."""
-    kill_at(QUICK, simulate, tmp_path, content_of, good)
+    kill_at(QUICK, simulate, tmp_path, content_of, good, soak)
 
 
 @pytest.mark.soak
 def test_a_run_that_is_killed_at_any_of_many_points_can_be_taken_up(
-    simulate: Make, tmp_path: Path, content_of: Make, good: Make
+    simulate: Make, tmp_path: Path, content_of: Make, good: Make, soak: Make
 ) -> None:
     """All of them."""
-    kill_at(FULL, simulate, tmp_path, content_of, good)
+    kill_at(FULL, simulate, tmp_path, content_of, good, soak)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
