@@ -28,6 +28,7 @@ from tests.interop.frontends import FRONT_ENDS, OPENSSL, PLACES, pem, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ror_sante.pki.identity import ClientIdentity
     from ror_sante.simulator.pki import Issued
     from tests.interop.frontends import Program, Running, Seen
 
@@ -248,9 +249,15 @@ def place(request: pytest.FixtureRequest, front_ends: _FrontEnds) -> Place:
 
 
 @pytest.fixture(scope="session")
-def factory(pki: SimulatorPki, identities: Identities) -> SessionFactory:
-    """What an application would make: a good identity, the root as the only anchor."""
-    return SessionFactory(pki.identity(identities.good), pki.anchor)
+def identity(pki: SimulatorPki, identities: Identities) -> ClientIdentity:
+    """The good identity, opened once."""
+    return pki.identity(identities.good)
+
+
+@pytest.fixture
+def factory(pki: SimulatorPki, identity: ClientIdentity) -> SessionFactory:
+    """What an application would make: a good identity, the root as the only anchor; it has met no server yet."""
+    return SessionFactory(identity, pki.anchor)
 
 
 class Unjudged:

@@ -120,3 +120,18 @@ def test_mutual_tls_runs_through_a_connect_proxy(
     assert connect_proxy.targets == [url.removeprefix("https://")]
     assert {one.connection for one in seen} == {seen[0].connection}
     assert all(one.verified and one.leaf == identities.good.certificate for one in seen)
+
+
+def test_a_new_connection_resumes_the_last_session(
+    place: Place, factory: SessionFactory, identities: Identities
+) -> None:
+    """Each front end takes the session up again, and still knows us by it."""
+    resumed = []
+    for _ in range(3):
+        with factory.session(place.url) as session, session.get(place.url + "/index.txt", stream=True) as answer:
+            resumed.append(answer.raw.connection.sock.session_reused)
+            seen = place.seen(answer)
+            assert seen.verified
+            assert seen.leaf == identities.good.certificate
+
+    assert resumed[1:] == [True, True]

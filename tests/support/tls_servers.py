@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _ssl
 import contextlib
 import socket
 import ssl
@@ -42,6 +43,7 @@ class Visit:
     chain: list[str] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     error: str = ""
+    resumed: bool = False
 
 
 class TlsServer:
@@ -81,8 +83,10 @@ class TlsServer:
     def _talk(self, secure: socket.socket, visit: Visit) -> None:
         if isinstance(secure, ssl.SSLSocket):
             visit.version = secure.version() or ""
-            chain = secure._sslobj.get_unverified_chain() or []
-            visit.chain = names([ssl.PEM_cert_to_DER_cert(item.public_bytes()) for item in chain])
+            chain = [item.public_bytes(_ssl.ENCODING_DER) for item in secure._sslobj.get_unverified_chain() or ()]
+            leaf = secure.getpeercert(binary_form=True)  # all that a resumed session knows of the client
+            visit.chain = names(chain or [leaf] if leaf else [])
+            visit.resumed = bool(secure.session_reused)
         while request := _request(secure):
             visit.requests.append(request)
             secure.sendall(self.answer(request))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -15,10 +16,13 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry, Timeout
 
 from ror_sante.errors import ConfigurationError, masked_url
+from ror_sante.tls.context import DestinedSocket
 from ror_sante.tls.faults import translate
 from ror_sante.tls.process import check_process
+from ror_sante.tls.resumption import Place
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable, Iterator, Mapping
 
     from urllib3.response import BaseHTTPResponse
@@ -94,14 +98,37 @@ class _BoundedConnection(HTTPSConnection):
 
     response_class = _FinalResponse
 
+    def connect(self) -> None:
+        """Connect; once more, and in full, when a server breaks off at a session that we offered to resume."""
+        try:
+            super().connect()
+        except (ssl.SSLError, ConnectionError):
+            if not self._forget_session():
+                raise
+            super().connect()  # the failed socket is closed; close() would forget the tunnel of a proxy
+
+    def _new_conn(self) -> socket.socket:
+        return DestinedSocket.taking(super()._new_conn(), self._tunnel_port or self.port)
+
+    def _forget_session(self) -> bool:
+        context: Any = self.ssl_context
+        host = str(self._tunnel_host or self.host).rstrip(".")  # as urllib3 gives it to wrap_socket
+        forgotten: bool = context.forget(Place(host, self._tunnel_port or self.port))
+        return forgotten
+
     def getresponse(self) -> Any:
         """Read the head of the answer."""
         secure: Any = self.sock
         secure.give_up_in(limits((None, self.timeout))[1])
         try:
-            return super().getresponse()
+            answer = super().getresponse()
+        except (OSError, http.client.HTTPException):
+            self._forget_session()
+            raise
         finally:
             secure.until = None
+        secure.remember()
+        return answer
 
 
 class _BoundedPool(HTTPSConnectionPool):

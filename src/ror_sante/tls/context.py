@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _ssl
+import socket
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -13,9 +14,9 @@ from ror_sante.errors import ConfigurationError, ServerNotTrustedError, UsageErr
 from ror_sante.pki.anchor import TrustAnchor
 from ror_sante.tls.keys import load_identity
 from ror_sante.tls.process import check_process
+from ror_sante.tls.resumption import LONGEST, Place, Shelf, Warrant
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterable, Sequence
 
     from cryptography import x509
@@ -44,15 +45,46 @@ _OPTIONS: Final = int(ssl.OP_ALL | ssl.OP_NO_SSLv2 | ssl.OP_NO_SSLv3 | ssl.OP_NO
 _VERIFY_FLAGS: Final = int(ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_STRICT)
 
 
+class DestinedSocket(socket.socket):
+    """A connected socket that knows the port which it leads to; behind a proxy its peer does not tell."""
+
+    __slots__ = ("port",)
+    port: int
+
+    @classmethod
+    def taking(cls, plain: socket.socket, port: int) -> DestinedSocket:
+        """Take a connected socket over."""
+        patience = plain.gettimeout()
+        taken = cls(plain.family, plain.type, plain.proto, plain.detach())
+        taken.settimeout(patience)
+        taken.port = port
+        return taken
+
+
 class CheckedSocket(ssl.SSLSocket):
     """A TLS socket that checks the pin after each handshake, does not lose a late alert, and has a patience.
 
     Attributes:
         until: the moment (`time.monotonic`) after which reading ends in a `TimeoutError`, or None. The socket's own
             time-out begins anew with each byte, so that a server which drips them would hold us for ever.
+        place: where its session may be offered again; None when nobody said where the socket leads.
+        warrant: how long the verification holds that the connection stands on.
     """
 
     until: float | None = None
+    place: Place | None = None
+    warrant: Warrant | None = None
+    _remembered: bool = False
+
+    def remember(self) -> None:
+        """Keep the session for the next connection to the same place.
+
+        To be called when an answer has come: under TLS 1.3 the server's tickets arrive with it.
+        """
+        if self.place is not None and self.warrant is not None and not self._remembered:
+            self._remembered = True
+            context: Any = self.context
+            context.remember(self.place, self.session, self.warrant)
 
     def give_up_in(self, seconds: float) -> None:
         """Let every reading from now on end in a `TimeoutError` once so much time has passed."""
@@ -103,10 +135,14 @@ class SealedContext(_ssl._SSLContext):
     _sealed: bool = False
     _pins: frozenset[bytes] = frozenset()
     _store: frozenset[bytes] = frozenset()
+    _leaf_ends: float = float("inf")  # when our own leaf ends, in seconds since 1970
+    _shelf: Shelf
 
     def __new__(cls) -> SealedContext:
         """Make an empty client context: certificate required, host name checked."""
-        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+        context = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+        context._shelf = Shelf()
+        return context
 
     # -------------------------------------------------------------- the seal
 
@@ -181,31 +217,55 @@ class SealedContext(_ssl._SSLContext):
     ) -> ssl.SSLSocket:
         """Shake hands on a connected socket, as a client, with a host name, and with no foreign session.
 
-        `suppress_ragged_eofs` has no say: an end of file without TLS's close_notify is an error.
+        A `DestinedSocket` resumes the last session of its place, if the server still knows it; any other socket shakes
+        hands in full. `suppress_ragged_eofs` has no say: an end of file without TLS's close_notify is an error.
         """
         if server_side or session is not None or not do_handshake_on_connect:
             # A session taken for one host resumes on another without any check of the certificate.
             self._refuse("server_side, session and do_handshake_on_connect are fixed")
+        place = Place(server_hostname, sock.port) if isinstance(sock, DestinedSocket) and server_hostname else None
+        known = self._shelf.offer(place, monotonic=time.monotonic(), wall=time.time()) if place else None
         socket_class: Any = self.sslsocket_class
-        wrapped: ssl.SSLSocket = socket_class._create(
+        wrapped: Any = socket_class._create(
             sock=sock,
             suppress_ragged_eofs=False,  # a body that ends without TLS's own goodbye was cut, not finished
             server_hostname=server_hostname,
             context=self,
+            session=known.session if known else None,
         )
-        return wrapped
+        wrapped.place = place
+        wrapped.warrant = known.warrant if known and wrapped.session_reused else self._warrant(wrapped)
+        secure: ssl.SSLSocket = wrapped
+        return secure
+
+    def _warrant(self, verified: ssl.SSLSocket) -> Warrant:
+        """Say how long the verification holds that this connection has just made."""
+        shown: Any = verified.getpeercert()
+        ends = min(self._leaf_ends, float(ssl.cert_time_to_seconds(shown["notAfter"])))
+        return Warrant(time.monotonic() + LONGEST, ends)
+
+    def remember(self, place: Place, session: ssl.SSLSession | None, warrant: Warrant) -> None:
+        """Keep a session that can be resumed for the next connection to a place."""
+        if session is not None and (session.has_ticket or session.id):
+            self._shelf.keep(place, session, warrant)
+
+    def forget(self, place: Place) -> bool:
+        """Drop the session of a place; tell whether there was one."""
+        return self._shelf.forget(place)
 
     def _encode_hostname(self, hostname: str | None) -> str | None:
         return None if hostname is None else hostname.encode("idna").decode("ascii")
 
     def check_pin(self, connection: Any) -> None:
-        """Check after a full handshake that the chain ends at a pinned root and that the store is what was built.
+        """Check after a handshake that the chain ends at a pinned root and that the store is what was built.
+
+        A resumed connection has no chain of its own: its session comes from the shelf of this very context, where only
+        connections come that passed this check in full.
 
         Raises:
             ServerNotTrustedError: it does not, or the store has changed. The caller closes the connection.
         """
-        chain = connection.get_verified_chain() or ()
-        if not chain or chain[-1].public_bytes(_ssl.ENCODING_DER) not in self._pins:
+        if not connection.session_reused and not self._ends_at_pin(connection.get_verified_chain() or ()):
             raise ServerNotTrustedError(
                 "the server's chain does not end at a pinned root; the connection was closed before any request",
                 hint="This process has changed the TLS machinery beneath us; look for what patches ssl or OpenSSL.",
@@ -216,6 +276,9 @@ class SealedContext(_ssl._SSLContext):
                 "the connection was closed before any request",
                 hint="Something reached beneath the seal (ctypes, _ssl); nothing in this process can be trusted.",
             )
+
+    def _ends_at_pin(self, chain: Sequence[Any]) -> bool:
+        return bool(chain) and chain[-1].public_bytes(_ssl.ENCODING_DER) in self._pins
 
     def current_store(self) -> frozenset[bytes]:
         """Give every certificate of the store, as DER; a count that does not match is an unknown extra."""
@@ -300,6 +363,7 @@ def _trust(context: SealedContext, roots: tuple[TrustAnchor, ...], lend: tuple[x
 
 
 def _present(context: SealedContext, identity: ClientIdentity) -> None:
+    context._leaf_ends = identity.chain[0].not_valid_after_utc.timestamp()
     try:
         load_identity(context, identity)
     except ssl.SSLError as error:
