@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.expiry import Validity
     from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.pki.source import IdentitySource
     from ror_sante.settings import Settings, load_settings
     from ror_sante.simulator.pki import SimulatorPki
     from ror_sante.simulator.server import Simulator
@@ -70,6 +71,7 @@ __all__ = [
     "Environment",
     "Finding",
     "IdentityError",
+    "IdentitySource",
     "IncompleteChainError",
     "InvalidRequestError",
     "NationalRorClient",
@@ -116,6 +118,7 @@ _HOMES = {
     "ClientIdentity": "pki.identity",
     "Coding": "environments",
     "Environment": "environments",
+    "IdentitySource": "pki.source",
     "NationalRorClient": "api.national",
     "OperationOutcome": "api.fhir.outcome",
     "Proxy": "http.proxy",

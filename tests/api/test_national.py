@@ -25,7 +25,7 @@ from ror_sante.errors import (
     UntrustedChainError,
 )
 from ror_sante.http.exchange import Answer
-from ror_sante.http.session import SessionFactory
+from ror_sante.http.session import SessionFactory, hold
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.settings import load_settings
 from ror_sante.simulator.pki import SimulatorPki
@@ -350,15 +350,21 @@ def _written(pki: SimulatorPki, path: Path) -> str:
 
 @pytest.fixture
 def factories(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """The session factories that a client makes: identity, number of anchors, roots of our own chain."""
+    """The session factories that a client makes: identity shown, their anchors, the roots of our own chain."""
     made: list[tuple[Any, ...]] = []
+    own: list[list[str]] = []
+
+    def held(identity: Any, anchors: Any, **more: Any) -> Any:
+        own.append([one.subject for one in anchors])
+        return hold(identity, anchors, **more)
 
     class Recorded(SessionFactory):
-        def __init__(self, identity: Any, anchor: Any, *, identity_anchor: Any, **more: Any) -> None:
-            super().__init__(identity, anchor, identity_anchor=identity_anchor, **more)
-            own = None if identity_anchor is None else [one.subject for one in identity_anchor]
-            made.append((identity, sorted(one.subject for one in anchor), own))
+        def __init__(self, holder: Any, anchor: Any, *, present: bool, **more: Any) -> None:
+            super().__init__(holder, anchor, present=present, **more)
+            shown = holder.newest() if present else None
+            made.append((shown, sorted(one.subject for one in anchor), own[0]))
 
+    monkeypatch.setattr(national, "hold", held)
     monkeypatch.setattr(national, "SessionFactory", Recorded)
     return made
 
@@ -415,10 +421,13 @@ def test_a_token_host_under_the_public_authorities_cannot_take_a_certificate(ide
     client(bench(anchors=("web-pki",))).close()
 
 
-def test_our_chain_is_never_judged_by_the_public_authorities(factories: Any, identity: Any, root: str) -> None:
+def test_our_chain_is_never_judged_by_the_public_authorities(
+    factories: Any, pki: SimulatorPki, identity: Any, root: str
+) -> None:
     """When `anchors` is web-pki our chain is judged by the anchors of the token host."""
     with client(bench(anchors=("web-pki",), token_anchors=(root,)), identity):
-        assert [(made[0], made[2]) for made in factories] == [(identity, None), (None, None)]
+        assert [made[0] for made in factories] == [identity, None]
+        assert [made[2] for made in factories] == [[pki.anchor.subject]] * 2
 
 
 def test_a_certificate_of_another_tree_is_refused_at_once(pki: SimulatorPki, root: str) -> None:

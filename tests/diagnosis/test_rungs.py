@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -303,6 +305,13 @@ class FakeSession:
     def __init__(self, date: str | None) -> None:
         self.date = date
 
+    @contextlib.contextmanager
+    def lease(self, identity: object = None) -> Iterator[FakeSession]:
+        yield self
+
+    identity = None
+    in_force = True
+
     def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float]) -> HTTPResponse:
         response = HTTPResponse()
         if self.date is not None:
@@ -313,7 +322,9 @@ class FakeSession:
 def _skew(date: str | None) -> timedelta | None:
     reader = DateReader(FakeSession(date), now=lambda: NOW)  # type: ignore[arg-type]  # the two methods that count
     assert reader.budget == "budget"
-    reader.exchange_send(Outgoing("GET", "https://localhost/", {}), timeout=(1.0, 1.0))
+    with reader.lease() as lease:
+        lease.exchange_send(Outgoing("GET", "https://localhost/", {}), timeout=(1.0, 1.0))
+    assert not reader.refused(lease.identity)
     return reader.skew
 
 

@@ -120,6 +120,15 @@ class PlainSession:
         self.pools = PoolManager(maxsize=32)
         self.timeouts: list[tuple[float, float]] = []
 
+    identity = None
+    in_force = True
+
+    def lease(self, identity: Any = None) -> contextlib.AbstractContextManager[PlainSession]:
+        return contextlib.nullcontext(self)
+
+    def refused(self, identity: Any) -> bool:
+        return False
+
     def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float]) -> BaseHTTPResponse:
         self.timeouts.append(timeout)
         try:

@@ -347,7 +347,7 @@ def test_when_the_thread_that_fetches_is_interrupted_another_takes_over(server, 
     entered.wait(2)
     follower = threading.Thread(target=lambda: seen.append(tokens.token(remaining=5.0)))
     follower.start()
-    while not tokens._flight._condition._waiters:
+    while not tokens._flights[""]._condition._waiters:
         time.sleep(0.005)
     go.set()
     leader.join()

@@ -54,7 +54,7 @@ class Purse:
         self.given_back: list[str] = []
         self.remaining: list[float] = []
 
-    def token(self, *, remaining: float) -> str:
+    def token(self, *, remaining: float, identity=None) -> str:
         self.remaining.append(remaining)
         return f"{SECRET}-{self.number}"
 

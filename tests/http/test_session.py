@@ -292,7 +292,8 @@ def test_exchange_send_sends_once_with_the_sessions_limits(serve, session_to) ->
     """The raw way: no retry, no redirect, body unread."""
     server = serve(answer=statuses(503))
     session = session_to(server)
-    response = session.exchange_send(Outgoing("GET", server.url, {}))
+    with session.lease() as lease:
+        response = lease.exchange_send(Outgoing("GET", server.url, {}))
     response.close()
 
     assert (response.status, len(server.received())) == (503, 1)

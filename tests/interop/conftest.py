@@ -18,6 +18,8 @@ import pytest
 import requests
 from cryptography import x509
 
+from ror_sante.http.generation import Generations
+from ror_sante.http.holder import FixedIdentity
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import RorSession, SessionFactory, Timeouts
 from ror_sante.simulator.pki import SimulatorPki
@@ -270,7 +272,8 @@ class Unjudged:
     def __call__(self, identity: Presented | None, url: str, proxies: dict[str, str] | None = None) -> RorSession:
         context = build_context(identity, self._pki.anchor)  # type: ignore[arg-type]  # a stand-in that no judge has seen
         adapter = PinnedAdapter(context, [Origin.of(url)])
-        session = RorSession(adapter, retry=RetryPolicy(), timeout=Timeouts(), proxies=proxies or {})
+        connections = Generations(FixedIdentity(None), lambda _: adapter)
+        session = RorSession(connections, retry=RetryPolicy(), timeout=Timeouts(), proxies=proxies or {})
         return self._stack.enter_context(session)
 
 

@@ -18,6 +18,7 @@ from ror_sante import (
     Environment,
     Finding,
     IdentityError,
+    IdentitySource,
     NationalRorClient,
     RateLimitedError,
     Resource,
@@ -62,6 +63,11 @@ factory = SessionFactory(
     timeout=Timeouts(read=10),
 )
 session: requests.Session = factory.session("https://host.example", "https://other.example:8443")
+
+# An identity that is followed when its file is renewed, or a function that gives one.
+successor = IdentitySource.from_p12("next.p12", "secret")
+SessionFactory(IdentitySource.from_p12("client.p12", "secret", successor=successor), TrustAnchor.igc_sante())
+SessionFactory(lambda: identity, TrustAnchor.igc_sante())
 
 # The national ROR.
 profile = Coding("CU22", "1.2.250.1.213.1.6.1.66")

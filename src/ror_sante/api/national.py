@@ -24,10 +24,10 @@ from ror_sante.http.exchange import Exchange, Request
 from ror_sante.http.proxy import Proxy
 from ror_sante.http.rate import CALLS_PER_SECOND, RateLimit
 from ror_sante.http.retry import RetryPolicy
-from ror_sante.http.session import SessionFactory, Timeouts
+from ror_sante.http.session import SessionFactory, Timeouts, hold
 from ror_sante.pki.anchor import load_anchors
-from ror_sante.pki.identity import ClientIdentity
 from ror_sante.pki.lent import load_intermediates
+from ror_sante.pki.source import IdentitySource
 from ror_sante.settings import read_secret
 from ror_sante.tls.adapter import Origin
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ror_sante.environments import Coding, Environment
     from ror_sante.http.clock import Clock
     from ror_sante.http.exchange import Answer, Limits, Sink
-    from ror_sante.http.session import RorSession
+    from ror_sante.http.session import Presented, RorSession
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.settings import Settings
 
@@ -71,7 +71,8 @@ class NationalRorClient:
 
     Args:
         environment: where the services answer.
-        identity: our certificate; None for access profile 0, which has a secret instead.
+        identity: our certificate: a `ClientIdentity`, which stays; an `IdentitySource` or a function that gives one,
+            which are followed when the certificate is renewed; None for access profile 0, which has a secret instead.
         client_id: the OAuth 2 client that ANS registered, one an environment and a role.
         profile: the access profile of the user or application, as ANS gave it.
         role: the role of the user or application, as ANS gave it.
@@ -99,7 +100,7 @@ class NationalRorClient:
     def __init__(
         self,
         environment: Environment,
-        identity: ClientIdentity | None,
+        identity: Presented | None,
         *,
         client_id: str,
         profile: Coding,
@@ -130,28 +131,30 @@ class NationalRorClient:
         lend, wide_hosts = tuple(lend), {name.lower() for name in wide_tls12_hosts}
         rate = RateLimit(calls_per_second, clock=clock)
 
-        def factory(words: tuple[str, ...], shown: ClientIdentity | None, wide: bool) -> SessionFactory:
+        held = hold(identity, () if identity is None else _identity_anchor(environment), clock=clock, at=at)
+        token_words, api_words = _token_anchors(environment), environment.api_anchors or environment.anchors
+        shown_to_api = present_certificate_to_api and WEB_PKI not in api_words
+
+        def factory(words: tuple[str, ...], shown: bool, wide: bool) -> SessionFactory:
             return SessionFactory(
-                shown,
+                held,
                 load_anchors(words),
                 retry=retry,
                 timeout=timeout,
                 proxy=proxy,
                 pool_size=pool_size,
-                at=at,
-                identity_anchor=_identity_anchor(environment) if shown is not None else None,
                 lend=lend,
                 wide_tls12=wide,
                 rate=rate,
                 clock=clock,
+                present=shown,
             )
 
         def wide(url: str) -> bool:
             return Origin.of(url).host in wide_hosts
 
-        for_token = (_token_anchors(environment), identity, wide(environment.token_url))
-        shown_to_api = identity if present_certificate_to_api else None
-        for_api = (*_api_trust(environment, shown_to_api), wide(environment.api_url))
+        for_token = (token_words, True, wide(environment.token_url))
+        for_api = (api_words, shown_to_api, wide(environment.api_url))
         token_side = factory(*for_token)
         api_side = token_side if for_api == for_token else factory(*for_api)
         # Two sessions even when the trust is one: the bearer token stays with the API's origin.
@@ -176,14 +179,15 @@ class NationalRorClient:
         cls,
         settings: Settings,
         *,
-        identity: ClientIdentity | None = None,
+        identity: Presented | None = None,
         environment: Environment | None = None,
     ) -> Self:
         """Make a client from the settings file and variables.
 
         Args:
             settings: what `load_settings` gave.
-            identity: a certificate already open; None opens the configured one.
+            identity: a certificate already open, or where it comes from; None opens the configured one and follows
+                its renewal.
             environment: a place that replaces the configured one, such as the simulator's.
 
         Raises:
@@ -194,7 +198,7 @@ class NationalRorClient:
         secret = None if rorn.client_secret_file is None else read_secret(rorn.client_secret_file)
         environment = environment or settings.resolve_environment()
         if identity is None and secret is None:
-            identity = ClientIdentity.from_settings(settings.identity_for("rorn"))
+            identity = IdentitySource.from_settings(settings.identity_for("rorn"))
         return cls(
             environment,
             identity,
@@ -493,20 +497,13 @@ def _token_anchors(environment: Environment) -> tuple[str, ...]:
     return environment.token_anchors or environment.anchors
 
 
-def _api_trust(
-    environment: Environment, identity: ClientIdentity | None
-) -> tuple[tuple[str, ...], ClientIdentity | None]:
-    words = environment.api_anchors or environment.anchors
-    return words, None if WEB_PKI in words else identity
-
-
-def _identity_anchor(environment: Environment) -> tuple[TrustAnchor, ...] | None:
+def _identity_anchor(environment: Environment) -> tuple[TrustAnchor, ...]:
     """Give the roots of our own chain, which the public web authorities never are."""
     words = tuple(word for word in environment.anchors if word != WEB_PKI)
-    return load_anchors(words) if words else None
+    return load_anchors(words or _token_anchors(environment))
 
 
-def _check_account(environment: Environment, identity: ClientIdentity | None, client_secret: str | None) -> None:
+def _check_account(environment: Environment, identity: Presented | None, client_secret: str | None) -> None:
     if (identity is None) == (client_secret is None):
         raise ConfigurationError(
             "give either a certificate or a client_secret" + (", not both" if identity is not None else ""),

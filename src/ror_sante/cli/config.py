@@ -218,7 +218,8 @@ def _secrets(settings: Settings) -> Iterator[str]:
 
 def _secret_files(settings: Settings) -> Iterator[Path]:
     tables: list[IdentitySettings | None] = [settings.identity, *settings.identities.values()]
-    files = [table.passphrase_file for table in tables if table is not None]
+    owned = [table for table in tables if table is not None]
+    files = [path for table in owned for path in (table.passphrase_file, table.next_passphrase_file)]
     files += [settings.network.proxy_password_file, settings.rorn.client_secret_file]
     files += [settings.annuaire.api_key_file, settings.inter_ror.client_secret_file]
     files += [region.client_secret_file for region in settings.inter_ror.regions.values()]

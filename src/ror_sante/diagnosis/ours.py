@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +11,7 @@ from ror_sante.diagnosis.rung import Seen, ok, warn
 from ror_sante.environments import WEB_PKI, ApplicationService
 from ror_sante.errors import Finding, Severity
 from ror_sante.pki.names import common_name, describe_name
+from ror_sante.pki.renewal import advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,13 +37,6 @@ _RUNG_OF: Final = {
     "production-certificate": "environment",
     "other-service": "name",
 }
-
-# IGC-Santé certificates live three years; the administrators' mail comes one month before the end.
-_RENEWAL: Final = (
-    (7, "Renew it now: when it ends, every call fails."),
-    (30, "Order the renewal this week; the platform's own mail comes no earlier than this."),
-    (60, "Plan the renewal: order it on the IGC-Santé platform, and announce to ANS a subject DN that changes."),
-)
 
 
 _SERVICES: Final = {
@@ -100,8 +93,7 @@ def dates(identity: ClientIdentity, findings: Sequence[Finding], *, at: datetime
     seen = _judged(findings, f"valid until {identity.validity.not_after:%Y-%m-%d}, {left.days} days left")
     if seen.outcome is not Outcome.WARN:
         return seen
-    hint = next((hint for days, hint in _RENEWAL if left < timedelta(days=days)), seen.hint)
-    return replace(seen, hint=hint)
+    return replace(seen, hint=advice(identity.validity, at=at) or seen.hint)
 
 
 def environment(findings: Sequence[Finding], *, test: bool | None) -> Seen:

@@ -15,7 +15,8 @@ from ror_sante.http.grant import TokenReader, is_bearer
 
 if TYPE_CHECKING:
     from ror_sante.http.clock import Clock
-    from ror_sante.http.exchange import Exchange
+    from ror_sante.http.exchange import Exchange, Lease
+    from ror_sante.pki.identity import ClientIdentity
 
 _SHORTEST_LIFE: Final = 5.0  # seconds: no server's answer makes us ask for tokens without pause
 _LONGEST_LIFE: Final = 86_400.0  # a longer claim is believed for a day; a 401 renews at any time
@@ -25,11 +26,12 @@ _LARGEST_MARGIN: Final = 30.0
 class Tokens(Protocol):
     """Where bearer tokens come from."""
 
-    def token(self, *, remaining: float) -> str:
+    def token(self, *, remaining: float, identity: ClientIdentity | None = None) -> str:
         """Give a token to use now.
 
         Args:
             remaining: seconds that this may take.
+            identity: whom the token is for; None is the identity in force.
         """
         ...
 
@@ -55,7 +57,7 @@ class StaticToken:
             raise ConfigurationError("a bearer token must be visible ASCII characters, without blanks")
         self._token = token
 
-    def token(self, *, remaining: float) -> str:
+    def token(self, *, remaining: float, identity: ClientIdentity | None = None) -> str:
         """Give the token."""
         return self._token
 
@@ -67,13 +69,14 @@ class StaticToken:
 
 
 class _Held:
-    """A token and the time until which it is handed out; no `repr` shows it."""
+    """A token, the time until which it is handed out, and whose it is; no `repr` shows it."""
 
-    __slots__ = ("until", "value")
+    __slots__ = ("thumbprint", "until", "value")
 
-    def __init__(self, value: str, until: float) -> None:
+    def __init__(self, value: str, until: float, thumbprint: str) -> None:
         self.value = value
         self.until = until
+        self.thumbprint = thumbprint
 
 
 class ClientCredentials:
@@ -82,7 +85,8 @@ class ClientCredentials:
     With mutual TLS, the certificate of the exchange's session takes the place of the secret (RFC 8705 section 2);
     access profile 0 has a secret instead. However many threads ask, one request is under way at a time; the others
     wait for it and share its outcome. A token is renewed before it ends: 30 seconds before, or a tenth of its life if
-    that is less.
+    that is less. It belongs to the certificate it was asked for with, and is dropped when another takes its place: the
+    server may have bound it to that certificate (RFC 8705 section 3).
 
     Args:
         exchange: how the token endpoint is reached; it must have no tokens of its own.
@@ -130,31 +134,34 @@ class ClientCredentials:
         )
         self._lock = threading.Lock()
         self._held: _Held | None = None
-        self._flight: Future[_Held] | None = None
+        self._flights: dict[str, Future[_Held]] = {}
 
-    def token(self, *, remaining: float) -> str:
+    def token(self, *, remaining: float, identity: ClientIdentity | None = None) -> str:
         """Give a token that is good for now: the one at hand, or a new one.
 
         Args:
             remaining: seconds that this may take.
+            identity: whom the token is for; None is the identity in force.
 
         Raises:
             TokenError: the authorization server gave none, or none that can be used.
             TransportError: it could not be reached in time.
         """
         end = self._clock.monotonic() + remaining
-        while True:
-            with self._lock:
-                held, flight, leading = self._held, self._flight, False
-                if held is not None and self._clock.monotonic() < held.until:
-                    return held.value
-                if flight is None:
-                    leading, flight = True, Future()
-                    self._flight = flight
-            left = max(0.0, end - self._clock.monotonic())
-            shared = self._lead(flight, left) if leading else self._follow(flight, left)
-            if shared is not None:
-                return shared.value  # even if it has ended meanwhile: a fresh token is used at least once
+        with self._exchange.session.lease(identity) as lease:
+            thumbprint = _thumbprint(lease)
+            while True:
+                with self._lock:
+                    held, flight, leading = self._held, self._flights.get(thumbprint), False
+                    if held is not None and held.thumbprint == thumbprint and self._clock.monotonic() < held.until:
+                        return held.value
+                    if flight is None:
+                        leading, flight = True, Future()
+                        self._flights[thumbprint] = flight
+                left = max(0.0, end - self._clock.monotonic())
+                shared = self._lead(flight, lease, left) if leading else self._follow(flight, left)
+                if shared is not None:
+                    return shared.value  # even if it has ended meanwhile: a fresh token is used at least once
 
     def invalidate(self, token: str) -> None:
         """Forget `token`, which a service refused; nothing happens when another has taken its place."""
@@ -167,20 +174,22 @@ class ClientCredentials:
 
     # -------------------------------------------------------------- one flight at a time
 
-    def _lead(self, flight: Future[_Held], left: float) -> _Held:
+    def _lead(self, flight: Future[_Held], lease: Lease, left: float) -> _Held:
         """Fetch for everybody who waits; a failure is theirs too, and is not kept."""
         try:
-            held = self._fetch(left)
+            held = self._fetch(lease, left)
         except BaseException as error:
             with self._lock:
-                self._flight = None
+                del self._flights[_thumbprint(lease)]
             if isinstance(error, RorError):
                 flight.set_exception(error)
             else:  # this thread was interrupted, which is no news for the others: one of them leads
                 flight.cancel()
             raise
         with self._lock:
-            self._held, self._flight = held, None
+            del self._flights[held.thumbprint]
+            if lease.in_force:  # the token of an identity that was replaced meanwhile serves this call alone
+                self._held = held
         flight.set_result(held)
         return held
 
@@ -199,9 +208,13 @@ class ClientCredentials:
             return flight.result()
         raise copy.copy(error) from error  # each thread its own: a traceback belongs to one
 
-    def _fetch(self, left: float) -> _Held:
-        answer = self._exchange.send(self._request, judge=self._reader.refusal, within=left)
+    def _fetch(self, lease: Lease, left: float) -> _Held:
+        answer = self._exchange.send(self._request, judge=self._reader.refusal, within=left, identity=lease.identity)
         grant = self._reader.grant(answer)
         life = min(max(grant.life, _SHORTEST_LIFE), _LONGEST_LIFE)
         sent = self._clock.monotonic() - answer.seconds  # its life began after that
-        return _Held(grant.token, sent + life - min(_LARGEST_MARGIN, life / 10))
+        return _Held(grant.token, sent + life - min(_LARGEST_MARGIN, life / 10), _thumbprint(lease))
+
+
+def _thumbprint(lease: Lease) -> str:
+    return "" if lease.identity is None else lease.identity.thumbprint

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ror_sante._version import __version__
-from ror_sante.errors import RorError, TimedOutError, masked_url
+from ror_sante.errors import ClientRejectedError, RorError, TimedOutError, masked_url
 from ror_sante.http.answer import Answer, Request
 from ror_sante.http.body import ACCEPT_ENCODING, Limits, pour_body, read_body
 from ror_sante.http.clock import SYSTEM_CLOCK
@@ -16,6 +16,8 @@ from ror_sante.http.status import front_end_refusal, status_error
 from ror_sante.tls.outgoing import Outgoing
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from urllib3.response import BaseHTTPResponse
 
     from ror_sante.http.auth import Tokens
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from ror_sante.http.rate import RateLimit
     from ror_sante.http.retry import RetryBudget, RetryPolicy
     from ror_sante.http.session import Timeouts
+    from ror_sante.pki.identity import ClientIdentity
 
-__all__ = ["Answer", "Exchange", "Judge", "Limits", "Request", "Sender", "Sink", "status_error"]
+__all__ = ["Answer", "Exchange", "Judge", "Lease", "Limits", "Request", "Sender", "Sink", "status_error"]
 
 Judge = Callable[[Answer], RorError | None]
 _UNAUTHORIZED: Final = 401
@@ -32,6 +35,24 @@ _FOREVER: Final = float("inf")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _STANDARD: Final = {"User-Agent": f"ror-sante/{__version__}", "Accept-Encoding": ACCEPT_ENCODING}
 _log = logging.getLogger("ror_sante.http")
+
+
+class Lease(Protocol):
+    """One identity and its connections, for one request."""
+
+    @property
+    def identity(self) -> ClientIdentity | None:
+        """What is presented, or None."""
+        ...
+
+    @property
+    def in_force(self) -> bool:
+        """Whether no other has taken its place meanwhile."""
+        ...
+
+    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float]) -> BaseHTTPResponse:
+        """Send one request once and leave the body unread; failures are errors of our tree."""
+        ...
 
 
 class Sender(Protocol):
@@ -42,8 +63,12 @@ class Sender(Protocol):
         """What the calls of the session may spend on repetitions."""
         ...
 
-    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float]) -> BaseHTTPResponse:
-        """Send one request once and leave the body unread; failures are errors of our tree."""
+    def lease(self, identity: ClientIdentity | None = None) -> AbstractContextManager[Lease]:
+        """Take the identity in force, or the one that is given, for one request."""
+        ...
+
+    def refused(self, identity: ClientIdentity | None) -> bool:
+        """Take note that a server refused an identity; tell whether another one is in force now."""
         ...
 
 
@@ -94,15 +119,24 @@ class Exchange:
         self.rate = rate
         self.clock = clock
 
-    def send(self, request: Request, *, judge: Judge | None = None, within: float = _FOREVER) -> Answer:
+    def send(
+        self,
+        request: Request,
+        *,
+        judge: Judge | None = None,
+        within: float = _FOREVER,
+        identity: ClientIdentity | None = None,
+    ) -> Answer:
         """Send a request and give its answer.
 
-        A 401 costs the token: it is forgotten, and the request is sent once more with a new one.
+        A 401 costs the token: it is forgotten, and the request is sent once more with a new one. When our certificate
+        is refused and a newer one has taken its place, the request is sent once more with that.
 
         Args:
             request: what to send.
             judge: takes the place of the exchange's own, for this call.
             within: seconds that the caller has left, when they are fewer than the policy's deadline.
+            identity: present this one and no other; None presents the one in force.
 
         Raises:
             TransportError: no answer could be had. `ClientRejectedError` also for the page by which a front end
@@ -110,7 +144,7 @@ class Exchange:
             TokenError: no token could be had.
             ApiError: what the judge made of the answer; or an answer too large or broken (`UnexpectedResponseError`).
         """
-        call = _Call(self, request, judge or self.judge)
+        call = _Call(self, request, judge or self.judge, identity=identity)
         return self.retry.run(
             call.attempt, repeatable=request.may_repeat, budget=self.session.budget, clock=self.clock, within=within
         )
@@ -158,8 +192,10 @@ class _Call:
         *,
         sink: Sink | None = None,
         limits: Limits | None = None,
+        identity: ClientIdentity | None = None,
     ) -> None:
         self._exchange = exchange
+        self._identity = identity
         self._sink = sink
         self._limits = limits or exchange.limits
         self._clock = exchange.clock
@@ -167,52 +203,66 @@ class _Call:
         self._judge = judge
         self._sent = 0
         self._renewed = False
+        self._swapped = False
 
     def attempt(self, left: float) -> Answer:
-        """Send once, and once more after a refused token."""
+        """Send once, and once more with a newer identity when a server refuses ours."""
         end = self._clock.monotonic() + left
-        bearer = self._bearer(end)
-        answer = self._exchanged(bearer, end)
+        session = self._exchange.session
+        with session.lease(self._identity) as lease:
+            try:
+                return self._judged(lease, end)
+            except RorError as error:
+                again = _refuses(error) and self._identity is None and not self._swapped
+                if not (again and session.refused(lease.identity)):
+                    raise
+        self._swapped, self._renewed = True, False
+        return self.attempt(self._left(end))
+
+    def _judged(self, lease: Lease, end: float) -> Answer:
+        """Send once with the identity of the lease, and once more after a refused token."""
+        bearer = self._bearer(lease, end)
+        answer = self._exchanged(lease, bearer, end)
         if answer.status == _UNAUTHORIZED and bearer is not None:
-            answer = self._with_another_token(answer, bearer, end)
+            answer = self._with_another_token(answer, lease, bearer, end)
         error = front_end_refusal(answer) or self._judge(answer)
         if error is not None:
             raise error
         return answer
 
-    def _bearer(self, end: float) -> _Bearer | None:
+    def _bearer(self, lease: Lease, end: float) -> _Bearer | None:
         tokens = self._exchange.tokens
-        return None if tokens is None else _Bearer(tokens.token(remaining=self._left(end)))
+        return None if tokens is None else _Bearer(tokens.token(remaining=self._left(end), identity=lease.identity))
 
-    def _with_another_token(self, refused: Answer, bearer: _Bearer, end: float) -> Answer:
+    def _with_another_token(self, refused: Answer, lease: Lease, bearer: _Bearer, end: float) -> Answer:
         """Renew the token, once in a call: a service that refuses the second one means the account."""
         if self._renewed or self._exchange.tokens is None:
             return refused
         self._renewed = True
         self._exchange.tokens.invalidate(bearer.token)
-        newer = self._bearer(end)
+        newer = self._bearer(lease, end)
         if newer is None or newer.token == bearer.token:
             return refused
-        return self._exchanged(newer, end)
+        return self._exchanged(lease, newer, end)
 
-    def _exchanged(self, bearer: _Bearer | None, end: float) -> Answer:
+    def _exchanged(self, lease: Lease, bearer: _Bearer | None, end: float) -> Answer:
         """Send one request when it may go, read its answer whole, and give the connection back."""
         if self._exchange.rate is not None:
             self._exchange.rate.admit(self._request.url, within=self._left(end))
         self._sent += 1
         start = self._clock.monotonic()
         try:
-            answer = self._answer(_outgoing(self._request, bearer), start, end)
+            answer = self._answer(lease, _outgoing(self._request, bearer), start, end)
         except RorError as error:
             self._note(type(error).__name__, start)
             raise
         self._note(str(answer.status), start)
         return answer
 
-    def _answer(self, outgoing: Outgoing, start: float, end: float) -> Answer:
+    def _answer(self, lease: Lease, outgoing: Outgoing, start: float, end: float) -> Answer:
         left, limits = self._left(end), self._exchange.timeout
         timeout = (min(limits.connect, left), min(limits.read, left))
-        response = self._exchange.session.exchange_send(outgoing, timeout=timeout)
+        response = lease.exchange_send(outgoing, timeout=timeout)
         try:
             body = self._body(response, end, timeout[1])
         finally:
@@ -250,6 +300,11 @@ class _Call:
         if _log.isEnabledFor(logging.DEBUG):
             url, seconds = masked_url(self._request.url), self._clock.monotonic() - start
             _log.debug("%s %s: %s in %.3f s (sent %d)", self._request.method, url, outcome, seconds, self._sent)
+
+
+def _refuses(error: RorError) -> bool:
+    """Tell whether an error may mean that our certificate is no longer accepted; nothing was done for us then."""
+    return isinstance(error, ClientRejectedError) or getattr(error, "status", None) == _UNAUTHORIZED
 
 
 def _outgoing(request: Request, bearer: _Bearer | None) -> Outgoing:

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import requests
 from requests.adapters import BaseAdapter
 
-from ror_sante.errors import ConfigurationError, RorError, UnexpectedResponseError, masked_url
+from ror_sante.errors import ClientRejectedError, ConfigurationError, RorError, UnexpectedResponseError, masked_url
 from ror_sante.http.clock import SYSTEM_CLOCK
+from ror_sante.http.generation import Generations
+from ror_sante.http.holder import FixedIdentity, IdentityHolder
 from ror_sante.http.proxy import Proxy
 from ror_sante.http.retry import RetryBudget, RetryPolicy, retry_after_seconds
-from ror_sante.pki.identity import gravest
+from ror_sante.pki.identity import ClientIdentity, gravest
+from ror_sante.pki.source import IdentitySource
 from ror_sante.tls.adapter import Origin, PinnedAdapter, limits
 from ror_sante.tls.context import build_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from cryptography import x509
     from urllib3.response import BaseHTTPResponse
 
     from ror_sante.http.clock import Clock
+    from ror_sante.http.generation import Lease
+    from ror_sante.http.holder import Holder
     from ror_sante.http.rate import RateLimit
     from ror_sante.pki.anchor import TrustAnchor
-    from ror_sante.pki.identity import ClientIdentity
     from ror_sante.tls.context import SealedContext
     from ror_sante.tls.outgoing import Outgoing
+
+    Presented = ClientIdentity | IdentitySource | Callable[[], ClientIdentity]
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110 section 9.2.2
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
@@ -54,23 +60,26 @@ class Timeouts:
 
 
 class SessionFactory:
-    """Loads an identity and an anchor once, and makes sessions from them.
+    """Loads an identity and an anchor, makes sessions from them, and follows the identity when it is renewed.
 
     Args:
-        identity: what we present, or None for a service that wants no certificate (ROR profile 0).
+        identity: what we present: a `ClientIdentity`, which stays; an `IdentitySource` or a function that gives one,
+            which are followed (`ror_sante.http.holder`); None for a service that wants no certificate (ROR profile 0).
         anchor: the root, or roots, that a server's chain must end at; nothing else is trusted.
         retry: when a request is repeated.
         timeout: time limits of one attempt.
         proxy: the HTTP proxy, a `Proxy` or its URL; the environment's proxies count only through
             `Proxy.from_environment`.
         pool_size: connections kept for each origin; take the number of your threads.
-        at: the time at which the identity is judged; None reads the clock.
+        at: the time at which the identity is judged at first; None reads the clock.
         identity_anchor: the roots our own chain must end at, when they differ from `anchor`.
         lend: intermediates for a server that forgets to send its own (see `build_context`).
         wide_tls12: accept the older TLS 1.2 suites too.
         rate: how often a host is called (`ror_sante.http.rate`); None holds nothing back: the pace of application
             code is its own, and the clients of this package bring theirs.
         clock: what tells the time and waits; tests give their own.
+        present: show the identity to a server that asks; without it, the identity only names the requests that belong
+            together (see `hold`).
 
     Raises:
         IdentityError: the gravest finding about the identity, with all of them in ``.findings``.
@@ -79,7 +88,7 @@ class SessionFactory:
 
     def __init__(
         self,
-        identity: ClientIdentity | None,
+        identity: Presented | Holder | None,
         anchor: TrustAnchor | Iterable[TrustAnchor],
         *,
         retry: RetryPolicy | None = None,
@@ -92,12 +101,13 @@ class SessionFactory:
         wide_tls12: bool = False,
         rate: RateLimit | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        present: bool = True,
     ) -> None:
-        anchors = _several(anchor)
-        if identity is not None:
-            trusted = anchors if identity_anchor is None else _several(identity_anchor)
-            _judge(identity, trusted, at or clock.now())
-        self._context = build_context(identity, anchors, lend=lend, wide_tls12=wide_tls12)
+        self._anchors = _several(anchor)
+        trusted = self._anchors if identity_anchor is None else _several(identity_anchor)
+        self._holder = hold(identity, trusted, clock=clock, at=at)
+        self._lend, self._wide_tls12, self._present = tuple(lend), wide_tls12, present
+        self._made = self._build(self._holder.newest())
         self._retry = retry or RetryPolicy()
         self._timeout = timeout or Timeouts()
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
@@ -107,8 +117,8 @@ class SessionFactory:
 
     @property
     def context(self) -> SealedContext:
-        """The sealed TLS context that all sessions of this factory share."""
-        return self._context
+        """The sealed TLS context that all sessions of this factory share; another one after a renewal."""
+        return self._context(self._holder.newest())
 
     def session(self, *origins: str) -> RorSession:
         """Make a `requests.Session` for the given origins.
@@ -124,26 +134,81 @@ class SessionFactory:
                 "a session needs at least one origin", hint='For instance factory.session("https://host").'
             )
         allowed = [Origin.of(url) for url in origins]
-        adapter = PinnedAdapter(
-            self._context,
-            allowed,
+        proxies = {f"https://{host}": self._proxy.url for host in _served(self._proxy, allowed) if self._proxy}
+        return RorSession(
+            Generations(self._holder, lambda identity: self._adapter(identity, allowed)),
+            retry=self._retry,
+            timeout=self._timeout,
+            proxies=proxies,
+            rate=self._rate,
+            clock=self._clock,
+        )
+
+    def _adapter(self, identity: ClientIdentity | None, origins: Iterable[Origin]) -> PinnedAdapter:
+        return PinnedAdapter(
+            self._context(identity),
+            origins,
             pool_size=self._pool_size,
             proxy_authorization=self._proxy.authorization if self._proxy else "",
         )
-        proxies = {f"https://{host}": self._proxy.url for host in _served(self._proxy, allowed) if self._proxy}
-        return RorSession(
-            adapter, retry=self._retry, timeout=self._timeout, proxies=proxies, rate=self._rate, clock=self._clock
-        )
+
+    def _context(self, identity: ClientIdentity | None) -> SealedContext:
+        """Give the context of an identity: the one at hand, or a new one."""
+        known, context = self._made
+        if identity is not known:
+            made = self._build(identity)
+            context = made[1]
+            if identity is self._holder.newest():
+                self._made = made
+        return context
+
+    def _build(self, identity: ClientIdentity | None) -> tuple[ClientIdentity | None, SealedContext]:
+        shown = identity if self._present else None
+        return identity, build_context(shown, self._anchors, lend=self._lend, wide_tls12=self._wide_tls12)
+
+
+def hold(
+    identity: Presented | Holder | None,
+    anchors: Iterable[TrustAnchor],
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    at: datetime | None = None,
+) -> Holder:
+    """Judge an identity and hold it, so that several factories present the same one at each moment.
+
+    Args:
+        identity: as for `SessionFactory`; a holder is given back.
+        anchors: the roots that our own chain must end at.
+        clock: what tells the time.
+        at: the time at which the identity is judged at first; None reads the clock.
+
+    Raises:
+        IdentityError: the gravest finding about the identity.
+    """
+    trusted = tuple(anchors)
+
+    def judge(found: ClientIdentity, moment: datetime) -> None:
+        error = gravest(found.verify(trusted, at=moment))
+        if error is not None:
+            raise error
+
+    def judge_anew(found: ClientIdentity, moment: datetime) -> None:
+        judge(found, moment)
+        build_context(found, trusted)  # OpenSSL's policy has a say too, before the good one is given up
+
+    if identity is None or isinstance(identity, ClientIdentity):
+        if identity is not None:
+            judge(identity, at or clock.now())
+        return FixedIdentity(identity, clock=clock)
+    if isinstance(identity, IdentitySource):
+        return IdentityHolder(identity, judge_anew, clock=clock, at=at)
+    if callable(identity):
+        return IdentityHolder(IdentitySource(identity), judge_anew, clock=clock, at=at)
+    return identity
 
 
 def _several(anchor: TrustAnchor | Iterable[TrustAnchor]) -> tuple[TrustAnchor, ...]:
     return tuple(anchor) if hasattr(anchor, "__iter__") else (anchor,)
-
-
-def _judge(identity: ClientIdentity, anchors: tuple[TrustAnchor, ...], at: datetime) -> None:
-    error = gravest(identity.verify(anchors, at=at))
-    if error is not None:
-        raise error
 
 
 def _served(proxy: Proxy | None, origins: Iterable[Origin]) -> list[str]:
@@ -163,7 +228,7 @@ class RorSession(requests.Session):
 
     def __init__(
         self,
-        adapter: PinnedAdapter,
+        generations: Generations,
         *,
         retry: RetryPolicy,
         timeout: Timeouts,
@@ -175,10 +240,10 @@ class RorSession(requests.Session):
         self.trust_env = False
         self.budget = RetryBudget()
         self.rate = rate
-        self._pinned = adapter
+        self._generations = generations
         self._timeout = timeout
         self._retrying = _RetryingAdapter(
-            adapter, retry=retry, budget=self.budget, timeout=timeout, rate=self.rate, clock=clock
+            generations, retry=retry, budget=self.budget, timeout=timeout, rate=self.rate, clock=clock
         )
         self.adapters.clear()
         self.adapters["https://"] = self._retrying
@@ -190,20 +255,17 @@ class RorSession(requests.Session):
         """The origins that this session speaks with."""
         return self._pinned.origins
 
-    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float] | None = None) -> BaseHTTPResponse:
-        """Send one request once: no retry, no redirect, no waiting for the rate limit, body unread.
+    @property
+    def _pinned(self) -> PinnedAdapter:
+        return self._generations.current
 
-        Args:
-            outgoing: the request.
-            timeout: (connect, read) in seconds; None takes the session's.
+    def lease(self, identity: ClientIdentity | None = None) -> SessionLease:
+        """Take the identity in force, or one that another session's lease gave, and its connections for one request."""
+        return SessionLease(self._generations.lease(identity), timeout=self._timeout, proxies=self.proxies)
 
-        Raises:
-            TransportError: no trusted connection.
-            ConfigurationError: an address outside the session's origins.
-        """
-        limit = timeout or (self._timeout.connect, self._timeout.read)
-        proxy = requests.utils.select_proxy(outgoing.url, self.proxies) if self.proxies else None
-        return self._pinned.open(outgoing, timeout=limit, proxy=proxy or "")
+    def refused(self, identity: ClientIdentity | None) -> bool:
+        """Take note that a server refused an identity; tell whether another one is in force now."""
+        return self._generations.refused(identity)
 
     def get_adapter(self, url: str | bytes) -> BaseAdapter:
         """Give the one adapter, whatever the address: it refuses those that are not its own."""
@@ -246,6 +308,48 @@ class RorSession(requests.Session):
         )
 
 
+class SessionLease:
+    """One identity of a session and its connections, for one request; a context manager."""
+
+    __slots__ = ("_lease", "_proxies", "_timeout")
+
+    def __init__(self, lease: Lease, *, timeout: Timeouts, proxies: Mapping[str, str]) -> None:
+        self._lease = lease
+        self._timeout = timeout
+        self._proxies = proxies
+
+    @property
+    def identity(self) -> ClientIdentity | None:
+        """What is presented, or None."""
+        return self._lease.identity
+
+    @property
+    def in_force(self) -> bool:
+        """Whether no other has taken its place meanwhile."""
+        return self._lease.in_force
+
+    def exchange_send(self, outgoing: Outgoing, *, timeout: tuple[float, float] | None = None) -> BaseHTTPResponse:
+        """Send one request once: no retry, no redirect, no waiting for the rate limit, body unread.
+
+        Args:
+            outgoing: the request.
+            timeout: (connect, read) in seconds; None takes the session's.
+
+        Raises:
+            TransportError: no trusted connection.
+            ConfigurationError: an address outside the session's origins.
+        """
+        limit = timeout or (self._timeout.connect, self._timeout.read)
+        proxy = requests.utils.select_proxy(outgoing.url, self._proxies) if self._proxies else None
+        return self._lease.adapter.open(outgoing, timeout=limit, proxy=proxy or "")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._lease.__exit__(None, None, None)
+
+
 def _same_origin(url: str, target: str) -> bool:
     try:
         return Origin.of(url) == Origin.of(target)
@@ -269,7 +373,7 @@ class _RetryingAdapter(BaseAdapter):
 
     def __init__(
         self,
-        pinned: PinnedAdapter,
+        generations: Generations,
         *,
         retry: RetryPolicy,
         budget: RetryBudget,
@@ -278,7 +382,7 @@ class _RetryingAdapter(BaseAdapter):
         clock: Clock,
     ) -> None:
         super().__init__()
-        self._pinned = pinned
+        self._generations = generations
         self._retry = retry
         self._budget = budget
         self._timeout = timeout
@@ -308,7 +412,7 @@ class _RetryingAdapter(BaseAdapter):
                 self._rate.admit(str(request.url), within=remaining)
             left = max(_LEAST, end - self._clock.monotonic())
             limit = (min(connect, left), min(read, left))
-            response = self._pinned.send(request, stream, limit, verify, cert, proxies)
+            response = self._sent(request, (stream, limit, verify, cert, proxies))
             if repeatable and response.status_code in _TRY_AGAIN:
                 discarded.append(response)
                 wait = retry_after_seconds(response.headers.get("Retry-After"), now=self._clock.now())
@@ -320,9 +424,22 @@ class _RetryingAdapter(BaseAdapter):
         except _StatusAgainError as last:
             return last.response
 
+    def _sent(self, request: requests.PreparedRequest, how: tuple[Any, ...], *, anew: bool = True) -> requests.Response:
+        """Send with the identity in force; once more when a server refuses it and a newer one has taken its place.
+
+        A server that refuses the certificate has not acted on the request, whatever its method.
+        """
+        with self._generations.lease() as lease:
+            try:
+                return lease.adapter.send(request, *how)
+            except ClientRejectedError:
+                if not (anew and _rewindable(request.body) and self._generations.refused(lease.identity)):
+                    raise
+        return self._sent(request, how, anew=False)
+
     def close(self) -> None:
         """Close every connection."""
-        self._pinned.close()
+        self._generations.close()
 
 
 def _rewindable(body: Any) -> bool:

@@ -42,13 +42,14 @@ class ClientIdentity:
     A plain class on purpose: `dataclasses.asdict` and `vars` would hand the key out.
     """
 
-    __slots__ = ("_chain", "_key", "_notes", "_pool", "_source", "_validity")
+    __slots__ = ("_chain", "_key", "_notes", "_pool", "_source", "_thumbprint", "_validity")
 
     _chain: Chain
     _key: ClientKey
     _notes: tuple[Finding, ...]
     _pool: tuple[x509.Certificate, ...]
     _source: str
+    _thumbprint: str
     _validity: Validity
 
     def __init__(self, store: KeyStore, *, source: str = "memory") -> None:
@@ -58,6 +59,7 @@ class ClientIdentity:
         self._set("_notes", store.notes)
         self._set("_source", source)
         self._set("_chain", build_chain(leaf, pool))
+        self._set("_thumbprint", leaf.fingerprint(SHA256()).hex())
         self._set("_validity", Validity.of(leaf))
 
     # ------------------------------------------------------------------ making one
@@ -199,7 +201,7 @@ class ClientIdentity:
     @property
     def thumbprint(self) -> str:
         """Give the SHA-256 of the certificate, in lower-case hexadecimal."""
-        return self.certificate.fingerprint(SHA256()).hex()
+        return self._thumbprint
 
     @property
     def source(self) -> str:

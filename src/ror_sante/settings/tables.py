@@ -29,6 +29,7 @@ class IdentitySettings(Table, frozen=True, kw_only=True):
         passphrase_file: a file with the passphrase alone.
         passphrase: from ``ROR_SANTE_IDENTITY_PASSPHRASE`` only; never in a file or an argument.
         next: the P12 that will take over, for a renewal without an outage.
+        next_passphrase_file: the passphrase of `next`; None takes what this certificate has.
         intermediates: certificates that neither the P12 nor this package holds.
     """
 
@@ -38,6 +39,7 @@ class IdentitySettings(Table, frozen=True, kw_only=True):
     passphrase_file: Path | None = None
     passphrase: Secret | None = None
     next: Path | None = None
+    next_passphrase_file: Path | None = None
     intermediates: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
@@ -49,6 +51,26 @@ class IdentitySettings(Table, frozen=True, kw_only=True):
         if (self.certificate is None) != (self.key is None):
             missing = "key" if self.key is None else "certificate"
             raise ConfigurationError(f"{missing} is missing", hint="certificate and key are two files, given together.")
+        if self.next is None and self.next_passphrase_file is not None:
+            raise ConfigurationError("next is missing", hint="next_passphrase_file belongs to a P12 named in next.")
+
+    @property
+    def successor(self) -> IdentitySettings | None:
+        """The certificate that will take over, or None."""
+        if self.next is None:
+            return None
+        return IdentitySettings(
+            p12=self.next,
+            passphrase_file=self.next_passphrase_file or self.passphrase_file,
+            passphrase=None if self.next_passphrase_file else self.passphrase,
+            intermediates=self.intermediates,
+        )
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What the identity is read from."""
+        named = (self.p12, self.certificate, self.key, self.passphrase_file, *self.intermediates)
+        return tuple(file for file in named if file is not None)
 
 
 class NetworkSettings(Table, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "ROR_SANTE_IDENTITY_PASSPHRASE_FILE": "identity.passphrase_file",
     "ROR_SANTE_IDENTITY_PASSPHRASE": "identity.passphrase",
     "ROR_SANTE_IDENTITY_NEXT": "identity.next",
+    "ROR_SANTE_IDENTITY_NEXT_PASSPHRASE_FILE": "identity.next_passphrase_file",
     "ROR_SANTE_NETWORK_PROXY": "network.proxy",
     "ROR_SANTE_NETWORK_PROXY_USER": "network.proxy_user",
     "ROR_SANTE_NETWORK_PROXY_PASSWORD_FILE": "network.proxy_password_file",

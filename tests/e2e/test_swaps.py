@@ -1,0 +1,144 @@
+"""Certificates are swapped under load, and no call fails."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ror_sante.api.national import NationalRorClient
+from ror_sante.http.retry import RetryPolicy
+from ror_sante.pki.source import IdentitySource
+from ror_sante.simulator import server as simulating
+from ror_sante.simulator.server import Simulator, Variants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.simulator.pki import SimulatorPki
+
+THREADS = 32
+PASSPHRASE = "swap-19af"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of it.
+
+    Attributes:
+        swaps: how often the certificate is replaced.
+        calls: requests in all, by 32 threads.
+    """
+
+    swaps: int
+    calls: int
+
+
+QUICK = Scale(swaps=3, calls=500)  # a twentieth of the calls
+FULL = Scale(swaps=20, calls=10_000)
+
+
+@pytest.fixture(params=[QUICK, pytest.param(FULL, marks=pytest.mark.soak)], ids=["quick", "full"])
+def scale(request: pytest.FixtureRequest) -> Scale:
+    """A part in the quick suite, all of it in ``make soak``."""
+    chosen: Scale = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def identities(ror_pki: SimulatorPki) -> list[ClientIdentity]:
+    """Certificates with one subject, as renewals have; two keys take turns, for making one takes time."""
+    keys = [ror_pki.client().key for _ in range(2)]
+    return [ror_pki.identity(ror_pki.client(key=keys[number % 2])) for number in range(FULL.swaps + 1)]
+
+
+@pytest.fixture(params=[False, True], ids=["unbound", "bound"])
+def simulator(
+    request: pytest.FixtureRequest, ror_pki: SimulatorPki, version: ssl.TLSVersion, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Simulator]:
+    """A simulator of one TLS version, whose tokens are bound to the certificate or not."""
+    of_any_version = simulating.mutual_tls
+
+    def of_one_version(*about: Any) -> ssl.SSLContext:
+        context = of_any_version(*about)
+        context.minimum_version = context.maximum_version = version
+        return context
+
+    monkeypatch.setattr(simulating, "mutual_tls", of_one_version)
+    with Simulator(ror_pki, size=20, variants=Variants(bound_tokens=request.param)) as running:
+        yield running
+
+
+class Renewed:
+    """A file whose content is a number, and a function that gives the identity of that number."""
+
+    def __init__(self, path: Path, identities: list[ClientIdentity]) -> None:
+        self.path = path
+        self.identities = identities
+        self.renew(0)
+
+    def renew(self, number: int) -> None:
+        beside = self.path.with_suffix(".new")
+        beside.write_text(str(number))
+        beside.replace(self.path)
+
+    def source(self) -> IdentitySource:
+        return IdentitySource(lambda: self.identities[int(self.path.read_text())], files=[self.path])
+
+
+def test_no_call_fails_while_the_certificate_is_swapped(
+    scale: Scale, simulator: Simulator, identities: list[ClientIdentity], tmp_path: Path
+) -> None:
+    """32 threads read without pause while the file is replaced; every answer is good, on the first attempt."""
+    renewed = Renewed(tmp_path / "number", identities)
+    with NationalRorClient(
+        simulator.environment,
+        renewed.source(),
+        client_id=simulator.client_id,
+        profile=simulator.profile,
+        role=simulator.role,
+        retry=RetryPolicy.none(),
+        calls_per_second=1000,
+        pool_size=THREADS,
+    ) as ror:
+        held = ror._sessions[0]._generations._holder
+        assert held is ror._sessions[1]._generations._holder
+        (first,) = ror.search("HealthcareService", {"_count": "1"}, max_results=1)
+        outcomes: Counter[str] = Counter()
+        swapped = threading.Event()
+
+        def call_without_pause() -> None:
+            while outcomes.total() < scale.calls or not swapped.is_set():
+                held._due = 0.0  # look at the file each time, not each second
+                try:
+                    found = ror.read("HealthcareService", first.id)
+                    outcomes["good" if found.id == first.id else "another record"] += 1
+                except Exception as error:
+                    outcomes[f"{type(error).__name__}: {error}"] += 1
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in range(THREADS):
+                pool.submit(call_without_pause)
+            for number in range(1, scale.swaps + 1):
+                _wait(lambda share=number: outcomes.total() >= scale.calls * share / (scale.swaps + 1))
+                renewed.renew(number)
+                _wait(lambda newest=identities[number]: held.newest() is newest)
+            swapped.set()
+        assert set(outcomes) == {"good"}
+        assert outcomes.total() >= scale.calls
+        assert all(not session._generations._older for session in ror._sessions)
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.005)
