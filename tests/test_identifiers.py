@@ -11,6 +11,8 @@ from ror_sante.identifiers import (
     compact,
     flaws,
     luhn,
+    number_of_person,
+    person_id,
     structure_flaws,
     structure_id,
     structure_kind,
@@ -115,3 +117,16 @@ def test_certificates_of_the_test_tree_as_they_are() -> None:
     assert luhn("0B0221636") == 0
     assert "something else" in structure_flaws("10B0221636")[0]
     assert "this one has 10 characters" in structure_flaws("33333333333")[0]
+
+
+def test_a_person_is_known_by_a_digit_and_a_number() -> None:
+    """An IDNPS is the digit of the kind and the number; a plain RPPS has no such digit."""
+    assert person_id(Identifier.RPPS, "10001234565") == "810001234565"
+    assert person_id(Identifier.ADELI, "2A0000020") == "02A0000020"
+    assert number_of_person("810001234565") == number_of_person("10001234565") == "10001234565"
+
+
+def test_a_structure_number_is_no_persons() -> None:
+    """A FINESS opens no IDNPS."""
+    with pytest.raises(ConfigurationError, match="a person is not known by"):
+        person_id(Identifier.FINESS, "2B0000020")

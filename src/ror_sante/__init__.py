@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ror_sante._version import __version__
 
 if TYPE_CHECKING:
+    from ror_sante.api.annuaire.client import AnnuaireSanteClient
     from ror_sante.api.fhir.bundle import Bundle
     from ror_sante.api.fhir.outcome import OperationOutcome
     from ror_sante.api.fhir.resource import Resource
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessDeniedError",
+    "AnnuaireSanteClient",
     "ApiError",
     "ApplicationService",
     "Bundle",
@@ -112,6 +114,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnnuaireSanteClient": "api.annuaire.client",
     "ApplicationService": "environments",
     "Bundle": "api.fhir.bundle",
     "Check": "diagnosis.report",

@@ -65,6 +65,10 @@ STRUCTURE_DIGITS: Final = {
     Identifier.RPPS_RANG: "4",
 }
 
+# MOS, class Professionnel, idNatPS (the IDNPS): a digit for the kind, then the number. Column 1 of the extractions of
+# the Annuaire Santé holds the same digit.
+PERSON_DIGITS: Final = {Identifier.ADELI: "0", Identifier.RPPS: "8"}
+
 # INSEE: the establishments of La Poste are too many for Luhn's rule; the sum of their digits is a multiple of five.
 _LA_POSTE: Final = "356000000"
 
@@ -130,6 +134,31 @@ def structure_kind(structure: str) -> Identifier | None:
     <Identifier.FINESS: 'FINESS'>
     """
     return next((kind for kind, digit in STRUCTURE_DIGITS.items() if structure.startswith(digit)), None)
+
+
+def person_id(kind: Identifier, number: str) -> str:
+    """Give the IDNPS of a person: the digit of the kind, then the number.
+
+    Raises:
+        ConfigurationError: a person has no number of this kind.
+
+    >>> person_id(Identifier.RPPS, "10001234565")
+    '810001234565'
+    """
+    if kind not in PERSON_DIGITS:
+        raise ConfigurationError(
+            f"a person is not known by a number of the kind {kind}", hint=f"It has one of: {', '.join(PERSON_DIGITS)}."
+        )
+    return PERSON_DIGITS[kind] + number
+
+
+def number_of_person(person: str) -> str:
+    """Take the digit of the kind off an IDNPS; a text that starts with no such digit stays as it is.
+
+    >>> number_of_person("810001234565")
+    '10001234565'
+    """
+    return person[1:] if person[:1] in PERSON_DIGITS.values() else person
 
 
 def structure_flaws(structure: str) -> tuple[str, ...]:

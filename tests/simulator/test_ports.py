@@ -95,13 +95,13 @@ def test_the_gateway_stands_under_a_root_of_its_own(ror_simulator: Simulator, ro
     port = urlsplit(ror_simulator.gateway_url).port
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=tls(None, root=ror_pki.web), timeout=5)
     connection.request("GET", "/fhir/v2/nothing")
-    assert connection.getresponse().status == 404
+    assert connection.getresponse().status == 401
     connection.close()
     strange = http.client.HTTPSConnection("127.0.0.1", port, context=tls(None), timeout=5)
     with pytest.raises(ssl.SSLCertVerificationError):
         strange.request("GET", "/fhir/v2/nothing")
     strange.close()
-    assert [(seen.service, seen.status, seen.subject_dn) for seen in ror_simulator.requests] == [("gateway", 404, "")]
+    assert [(seen.service, seen.status, seen.subject_dn) for seen in ror_simulator.requests] == [("gateway", 401, "")]
 
 
 def test_the_environment_knows_all_three(ror_simulator: Simulator) -> None:

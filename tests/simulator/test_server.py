@@ -908,8 +908,8 @@ def test_the_folder_is_closed_to_others(ror_simulator: Simulator, tmp_path: Path
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert set(files) == {
-        "client.key", "client.p12", "client.pass", "client.pem", "root.pem", "ror-sante.toml", "simulator.env",
-        "web-root.pem",
+        "api.key", "client.key", "client.p12", "client.pass", "client.pem", "root.pem", "ror-sante.toml",
+        "simulator.env", "web-root.pem",
     }  # fmt: skip
     assert set(files.values()) == {0o600}
 

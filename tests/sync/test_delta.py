@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from ror_sante.api import paging
+from ror_sante.api import completeness
 from ror_sante.api.fhir.bundle import Bundle, Resource
 from ror_sante.errors import ConfigurationError, NotFoundError, RorError, SyncError
 from ror_sante.http.exchange import Answer
@@ -153,7 +153,7 @@ def cap(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let service and client cut at another number than 10 000."""
 
     def to(number: int) -> None:
-        monkeypatch.setattr(paging, "RESULT_CAP", number)
+        monkeypatch.setattr(completeness, "RESULT_CAP", number)
         monkeypatch.setattr(fhir, "RESULT_CAP", number)
 
     return to

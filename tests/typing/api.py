@@ -9,6 +9,7 @@ from typing import assert_type
 import requests
 
 from ror_sante import (
+    AnnuaireSanteClient,
     ApiError,
     ApplicationService,
     Bundle,
@@ -85,6 +86,16 @@ with NationalRorClient(
     ror.metadata()
     assert_type(ror.request("GET", "/ws-diffusion-fhir/metadata").status, int)
 
+# The Annuaire Santé.
+with AnnuaireSanteClient(Environment.production(), api_key="key", retry=RetryPolicy.none()) as annuaire:
+    for resource in annuaire.search("Practitioner", {"family": "MASI"}, max_results=5, included=True):
+        assert_type(resource, Resource)
+    for page in annuaire.pages("Organization", {"_count": "200"}, allow_truncated=True, prefetch=False):
+        assert_type(page, Bundle)
+    annuaire.read("Device", "002-1").decode()
+    annuaire.metadata()
+    assert_type(annuaire.request("GET", "/fhir/v2/metadata").status, int)
+
 # Queries and views: an editor completes what stands here.
 query = HealthcareServiceQuery().specialty("R211|013").location.near(47.2, -1.6, 15).full_offer()
 assert_type(query, HealthcareServiceQuery)
@@ -103,6 +114,7 @@ ror.search(query, max_results=5)
 
 settings = load_settings(Path("ror-sante.toml"), environ={})
 assert_type(settings, Settings)
+AnnuaireSanteClient.from_settings(settings)
 NationalRorClient.from_settings(settings)
 NationalRorClient.from_settings(settings, identity=identity, environment=Environment.production())
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
-from contextlib import closing
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
+from ror_sante.api.calls import SETTLE, check_id, check_most, merged, page_size, resources
+from ror_sante.api.completeness import PAGE_SIZE
 from ror_sante.api.fhir.bundle import Bundle, Resource
 from ror_sante.api.fhir.outcome import judge
 from ror_sante.api.fhir.search import encode, pairs
 from ror_sante.api.origins import OriginRule
-from ror_sante.api.paging import PAGE_SIZE, Lookahead, PageWalk, in_turn
+from ror_sante.api.paging import Lookahead, PageWalk, in_turn
 from ror_sante.api.parameters import doubts
 from ror_sante.api.policy import RESOURCE_TYPES, carries_ror_headers, ror_headers
 from ror_sante.api.query import Query
@@ -50,11 +50,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ACCEPT: Final = {"Accept": "application/json"}  # the pages of ANS ask for JSON this way in every sample
-_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4, data type "id"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-_OURS_ALONE: Final = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})
 _LOG: Final = logging.getLogger(__name__)
-_SETTLE: Final = 2.0  # seconds that close() waits for a page on its way
 
 
 class NationalRorClient:
@@ -257,10 +254,9 @@ class NationalRorClient:
             ApiError: the service refused the search.
             TokenError, TransportError: the way to it failed.
         """
-        if max_results is not None and max_results < 0:
-            raise ConfigurationError("max_results is negative")
+        check_most(max_results)
         walk = self._walk(resource_type, params, allow_truncated=allow_truncated, enough=max_results)
-        return _resources(self._lookahead.pages(walk), max_results, included=included)
+        return resources(self._lookahead.pages(walk), max_results, included=included)
 
     def pages(
         self,
@@ -297,12 +293,11 @@ class NationalRorClient:
             RorError: as in `search`.
         """
         _check_type(resource_type)
-        if not _ID.fullmatch(resource_id) or not resource_id.strip("."):
-            raise ConfigurationError(
-                f"{printable(resource_id, 80)!r} is not a technical id",
-                hint="A functional id such as 52/192675 is found by search: "
-                f'search({resource_type!r}, {{"identifier": "52/192675"}}).',
-            )
+        check_id(
+            resource_id,
+            hint="A functional id such as 52/192675 is found by search: "
+            f'search({resource_type!r}, {{"identifier": "52/192675"}}).',
+        )
         return Resource.parse(self._get(f"{resource_type}/{resource_id}"), wanted=resource_type)
 
     def metadata(self) -> Resource:
@@ -350,7 +345,7 @@ class NationalRorClient:
         standard = dict(_ACCEPT)
         if carries_ror_headers(method, self._rule.service_relative(url)):
             standard |= self._ror_headers
-        return self._send(Request(method, url, _merged(standard, headers or {}), body, repeatable))
+        return self._send(Request(method, url, merged(standard, headers or {}), body, repeatable))
 
     def follow(self, link: str, *, at: str) -> str:
         """Turn a link that the service gave into the address to ask, or refuse it.
@@ -388,7 +383,7 @@ class NationalRorClient:
     def close(self) -> None:
         """Close every connection; a page on its way is waited for two seconds at most."""
         self._closed = True
-        self._lookahead.settle(_SETTLE)
+        self._lookahead.settle(SETTLE)
         for session in self._sessions:
             session.close()
 
@@ -418,7 +413,7 @@ class NationalRorClient:
             follow=self._rule.follow,
             allow_truncated=allow_truncated,
             enough=enough,
-            page_size=_page_size(given),
+            page_size=page_size(given, PAGE_SIZE),
         )
 
     def _warn(self, resource_type: str, given: list[tuple[str, str]]) -> None:
@@ -441,21 +436,6 @@ class NationalRorClient:
         return self._exchange.send(request)
 
 
-def _resources(
-    pages: Generator[Bundle, None, None], max_results: int | None, *, included: bool
-) -> Generator[Resource, None, None]:
-    left = max_results
-    if left == 0:
-        return
-    with closing(pages):
-        for page in pages:
-            matches = page.matches if left is None else page.matches[:left]
-            yield from matches
-            if included:
-                yield from page.included
-            left = None if left is None else left - len(matches)
-
-
 def _type_of(asked: str | Query, params: SearchParams) -> str:
     """Give the resource type of a search, told by itself, by its query, or by both alike."""
     query = asked if isinstance(asked, Query) else params if isinstance(params, Query) else None
@@ -475,19 +455,6 @@ def _check_type(resource_type: str) -> None:
             f"there are {', '.join(sorted(RESOURCE_TYPES))}",
             hint="Names are spelt as in FHIR; for anything else there is request().",
         )
-
-
-def _page_size(params: list[tuple[str, str]]) -> int:
-    asked = [int(value) for name, value in params if name == "_count" and re.fullmatch(r"[0-9]{1,6}", value)]
-    return min(max(1, *asked), PAGE_SIZE) if asked else PAGE_SIZE
-
-
-def _merged(standard: dict[str, str], headers: Mapping[str, str]) -> dict[str, str]:
-    for name in headers:
-        if name.lower() in _OURS_ALONE:
-            raise ConfigurationError(f"the header {name} is set by the client itself")
-    theirs = {name.lower() for name in headers}
-    return {name: value for name, value in standard.items() if name.lower() not in theirs} | dict(headers)
 
 
 # ------------------------------------------------------------------ trust and account

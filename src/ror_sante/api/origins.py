@@ -33,14 +33,16 @@ class OriginRule:
         api_url: scheme, host and port of the service.
         service_path: where the FHIR service begins, such as ``/ws-diffusion-fhir``.
         links: ``rebase`` or ``refuse``, for case 2.
+        setting: the key of an environment that holds `api_url`, for messages.
     """
 
     api_url: str
     service_path: str
     links: Links = "rebase"
+    setting: str = "api_url"
 
     def __post_init__(self) -> None:
-        check_https(self.api_url, key="api_url")
+        check_https(self.api_url, key=self.setting)
         if self.links not in ("rebase", "refuse"):
             raise ConfigurationError('links is neither "rebase" nor "refuse"')
 
@@ -129,7 +131,8 @@ class OriginRule:
     def _refused(self, link: str, at: str, why: str) -> UnexpectedResponseError:
         return UnexpectedResponseError(
             f"the service gave a link that is not followed, {why}: {masked_url(link)}",
-            hint="Nothing was sent there. If that host is right, make it the api_url of an environment of your own.",
+            hint="Nothing was sent there. If that host is right, "
+            f"make it the {self.setting} of an environment of your own.",
             status=200,
             method="GET",
             url=masked_url(at),

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import threading
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ror_sante.api.completeness import PAGE_SIZE, RESULT_CAP, Capped
 from ror_sante.api.fhir.bundle import Bundle
-from ror_sante.api.fhir.document import about
 from ror_sante.errors import NotFoundError, TruncatedResultError, UnexpectedResponseError, masked_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from ror_sante.api.completeness import Completeness
+    from ror_sante.api.fhir.resource import Resource
     from ror_sante.http.exchange import Answer
 
-# ROR-fhir-documentation, warnings of the search pages: a search gives 10 000 results at most, in pages of 200
-# (rule RG_RECH_52).
-RESULT_CAP: Final = 10_000
-PAGE_SIZE: Final = 200
 PAGE_LIMIT: Final = 2 * RESULT_CAP  # a server whose links never end is stopped even when each of them is new
 
-_BEYOND: Final = (
-    "Use $export for a region or the nation, or split the search by _tag (source region) or by windows of "
-    "_lastUpdated; allow_truncated=True takes what there is."
-)
+_log = logging.getLogger(__name__)
 
 
 class Follow(Protocol):
@@ -48,6 +44,9 @@ class PageWalk:
         enough: stop after the page that completes this number of matches, or None for all of them.
         page_size: how many matches make a full page.
         page_limit: the greatest number of pages.
+        complete: tells whether the result is whole; None takes the rule of the national ROR.
+        restarts: how often the search may begin anew when a link to a next page has expired. No match comes twice
+            then: their ids are kept meanwhile, about 100 bytes each.
     """
 
     def __init__(
@@ -61,19 +60,25 @@ class PageWalk:
         enough: int | None = None,
         page_size: int = PAGE_SIZE,
         page_limit: int = PAGE_LIMIT,
+        complete: Completeness | None = None,
+        restarts: int = 0,
     ) -> None:
         self._fetch = fetch
         self._searched_type = searched_type
         self._follow = follow
-        self._may_be_cut = allow_truncated or (enough is not None and enough <= RESULT_CAP)
+        self._complete = complete or Capped(page_size)
+        self._may_be_cut = allow_truncated or (enough is not None and self._complete.covers(enough))
         self._enough = enough
-        self._page_size = page_size
         self._page_limit = page_limit
+        self._first = url
         self._here = ""
         self._link = url  # empty when there is no further page
         self._asked: set[str] = set()
         self._included: set[str] = set()
-        self._matches = 0
+        self._restarts = restarts
+        self._given = _Given() if restarts else None
+        self._found = 0  # matches since the first page
+        self._matches = 0  # the same, over all beginnings, each once
         self._cut: TruncatedResultError | None = None
 
     @property
@@ -93,18 +98,30 @@ class PageWalk:
         """
         if self._cut is not None:
             raise self._cut
-        url = self._next_address()
-        answer = self._ask(url)
+        url, answer = self._arrived()
         page = Bundle.parse(answer, self._searched_type).without_repeats(self._included)
         first = not self._here
         self._here, self._link = url, page.next or ""
+        page = self._counted(page)
+        missing = self._complete.missing(answer, page, first=first, found=self._found)
         self._matches += len(page.matches)
         if not self._may_be_cut:
-            self._cut = self._truncation(answer, page, first=first)
+            self._cut = missing
             if self._cut is not None and first:
                 raise self._cut
         if self._enough is not None and self._matches >= self._enough:
             self._link, self._cut = "", None
+        return page
+
+    def _counted(self, page: Bundle) -> Bundle:
+        """Count the matches; when the search may begin anew, leave out those that were given."""
+        if self._given is None:
+            self._found += len(page.matches)
+            return page
+        if self._given.opened_before(page):
+            raise self._endless("a page begins with what an earlier one began with")
+        page = self._given.take(page)
+        self._found = self._given.found
         return page
 
     def _next_address(self) -> str:
@@ -116,26 +133,25 @@ class PageWalk:
         self._asked.add(url)
         return url
 
-    def _ask(self, url: str) -> Answer:
-        try:
-            return self._fetch(url)
-        except NotFoundError as error:
-            if not self._here:
-                raise
-            raise self._expired(error) from error
+    def _arrived(self) -> tuple[str, Answer]:
+        """Fetch the next page, or the first one again when the link has expired and that is allowed."""
+        while True:
+            url = self._next_address()
+            try:
+                return url, self._fetch(url)
+            except NotFoundError as error:
+                if not self._here:
+                    raise
+                if self._given is None or not self._restarts:
+                    raise self._expired(error) from error
+                self._begin_again(self._given)
 
-    def _truncation(self, answer: Answer, page: Bundle, *, first: bool) -> TruncatedResultError | None:
-        total = page.total
-        if first and total is not None and total >= RESULT_CAP:
-            return _truncated(answer, f"the search finds {total} results, and the service gives {RESULT_CAP} at most")
-        if page.next is not None:
-            return None
-        if total is None and self._matches >= RESULT_CAP:
-            return _truncated(answer, f"the result ends at {self._matches}, where the service cuts: some are missing")
-        # A page that is not full may lack what the account has no right to see; a full last page is a cut.
-        if total is not None and self._matches < total and len(page.matches) >= self._page_size:
-            return _truncated(answer, f"the service counts {total} results, gave {self._matches} and no next link")
-        return None
+    def _begin_again(self, given: _Given) -> None:
+        _log.info("the link to the next page has expired after %d results: the search begins anew", self._matches)
+        self._restarts -= 1
+        self._here, self._link, self._found = "", self._first, 0
+        self._asked.clear()
+        given.begin_again()
 
     def _expired(self, error: NotFoundError) -> NotFoundError:
         return NotFoundError(
@@ -157,8 +173,43 @@ class PageWalk:
         )
 
 
-def _truncated(answer: Answer, message: str) -> TruncatedResultError:
-    return TruncatedResultError(message, hint=_BEYOND, **about(answer))
+class _Given:
+    """The ids of the matches that were given, each with the beginning in which it was met last."""
+
+    def __init__(self) -> None:
+        self._met: dict[str, int] = {}
+        self._beginning = 0
+        self._openings: set[str] = set()
+        self.found = 0  # in this beginning
+
+    def begin_again(self) -> None:
+        """Count from nothing."""
+        self._beginning += 1
+        self._openings.clear()
+        self.found = 0
+
+    def opened_before(self, page: Bundle) -> bool:
+        """Tell whether an earlier page of this beginning had the same first match: links of a circle may all differ.
+
+        What an include brought can be of the searched type and unmarked, but it never comes first.
+        """
+        opening = page.entries[0].id if page.entries else ""
+        again = opening in self._openings
+        self._openings.update(filter(None, (opening,)))
+        return again
+
+    def take(self, page: Bundle) -> Bundle:
+        """Count the matches of a page, and leave out those that were given before."""
+        return page.where(self._is_new)
+
+    def _is_new(self, entry: Resource) -> bool:
+        if entry.mode != "match" or not entry.id:
+            self.found += entry.mode == "match"
+            return True
+        last = self._met.get(entry.id)
+        self._met[entry.id] = self._beginning
+        self.found += last != self._beginning
+        return last is None
 
 
 class Lookahead:

@@ -148,10 +148,19 @@ class RornSettings(Table, frozen=True, kw_only=True):
 
 
 class AnnuaireSettings(Table, frozen=True, kw_only=True):
-    """The account at the Annuaire Santé."""
+    """The account at the Annuaire Santé.
+
+    Attributes:
+        identity: name of a table ``[identities.NAME]``, for the extraction downloads; None means ``[identity]``.
+        api_key_file: a file with the API key of the FHIR gateway alone.
+        links: what to do with a next link of another origin: ``rebase`` it on the configured one, or ``refuse`` it.
+        calls_per_second: how often the gateway is called at most; 17 is the quota of an application.
+    """
 
     identity: str | None = None
     api_key_file: Path | None = None
+    links: Literal["rebase", "refuse"] = "rebase"
+    calls_per_second: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 17.0
 
 
 class _Account(Table, frozen=True, kw_only=True):

@@ -52,6 +52,8 @@ VARIABLES: Final[Mapping[str, str]] = {
     "ROR_SANTE_RORN_EXPORT_OUTPUT_FORMAT": "rorn.export.output_format",
     "ROR_SANTE_ANNUAIRE_IDENTITY": "annuaire.identity",
     "ROR_SANTE_ANNUAIRE_API_KEY_FILE": "annuaire.api_key_file",
+    "ROR_SANTE_ANNUAIRE_LINKS": "annuaire.links",
+    "ROR_SANTE_ANNUAIRE_CALLS_PER_SECOND": "annuaire.calls_per_second",
     "ROR_SANTE_INTER_ROR_IDENTITY": "inter_ror.identity",
     "ROR_SANTE_INTER_ROR_CLIENT_ID": "inter_ror.client_id",
     "ROR_SANTE_INTER_ROR_CLIENT_SECRET_FILE": "inter_ror.client_secret_file",

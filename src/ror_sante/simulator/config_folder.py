@@ -40,6 +40,7 @@ def write_folder(folder: Path, simulator: Simulator, client: Issued) -> Path:
         "client.pem": client.pem_chain(),
         "client.key": client.key_pem(passphrase),
         "root.pem": simulator.pki.root_pem(),
+        "api.key": f"{simulator.api_key}\n".encode(),
         "web-root.pem": simulator.pki.web.root_pem(),
         "simulator.env": _variables(folder.absolute(), simulator).encode(),
         SETTINGS: _settings(simulator).encode(),
@@ -70,6 +71,9 @@ passphrase_file = "client.pass"
 client_id = "{simulator.client_id}"
 profile = {_coding(simulator.profile)}
 role = {_coding(simulator.role)}
+
+[annuaire]
+api_key_file = "api.key"
 
 [environments.bench]
 token_url = "{environment.token_url}"
@@ -106,6 +110,7 @@ def _variables(folder: Path, simulator: Simulator) -> str:
         "ROR_SIMULATOR_CERTIFICATE": folder / "client.pem",
         "ROR_SIMULATOR_KEY": folder / "client.key",
         "ROR_SIMULATOR_ROOT": folder / "root.pem",
+        "ROR_SIMULATOR_API_KEY": simulator.api_key,
         "ROR_SIMULATOR_WEB_ROOT": folder / "web-root.pem",
     }
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())

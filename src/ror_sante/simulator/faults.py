@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ror_sante.errors import ConfigurationError, printable
 from ror_sante.simulator.export import ERRORS, ExportFile, Listed, Manifest, Pending, Started, lost_job
 from ror_sante.simulator.fhir import DIFFUSION_PATH, Page, unauthorized
+from ror_sante.simulator.gateway import GATEWAY_PATH, GatewayPage, stale, unauthorized_key
 from ror_sante.simulator.messages import HTML, JSON, Delivery, Reply, json_reply, outcome
 from ror_sante.simulator.tokens import oauth_error, unknown_client
 
@@ -25,11 +26,37 @@ if TYPE_CHECKING:
 
     from ror_sante.simulator.messages import Call
 
-Place = Literal["token", "fhir", "page", "next", "kickoff", "poll", "manifest", "file", "extraction", "gateway"]
+Place = Literal[
+    "token",
+    "fhir",
+    "page",
+    "next",
+    "kickoff",
+    "poll",
+    "manifest",
+    "file",
+    "extraction",
+    "gateway",
+    "gateway-page",
+    "gateway-next",
+    "gateway-further",
+]
 At = Literal["token", "fhir", "kickoff", "poll", "file", "extraction", "gateway"]  # what a caller may say in at=
 
-_STEPS: Final = {"kickoff": (Started,), "poll": (Pending, Manifest), "manifest": (Manifest,), "file": (ExportFile,)}
+# The places that are known by what the good reply holds.
+_HELD: Final[dict[Place, Callable[[Any], bool]]] = {
+    "page": lambda body: isinstance(body, Page),
+    "next": lambda body: isinstance(body, Page) and body.next_link is not None,
+    "kickoff": lambda body: isinstance(body, Started),
+    "poll": lambda body: isinstance(body, Pending | Manifest),
+    "manifest": lambda body: isinstance(body, Manifest),
+    "file": lambda body: isinstance(body, ExportFile),
+    "gateway-page": lambda body: isinstance(body, GatewayPage),
+    "gateway-next": lambda body: isinstance(body, GatewayPage) and body.next_link is not None,
+    "gateway-further": lambda body: isinstance(body, GatewayPage) and body.further,
+}
 _CHOSEN: Final = (None, *get_args(At))
+_PAGES: Final = ("page", "next", "gateway-page", "gateway-next", "gateway-further")
 _SERVICES: Final = ("token", "fhir", "extraction", "gateway")  # a fault of one may be told to strike another
 
 DEPTH: Final = 200_000  # of the nested arrays: enough to make msgspec raise RecursionError
@@ -72,6 +99,11 @@ class Scene:
         assert isinstance(self.reply.body, Page)  # noqa: S101  for the type checker: see Fault.strikes
         return self.reply.body
 
+    def repaged(self, **changes: Any) -> Reply:
+        """Give the page of the Annuaire Santé with other parts."""
+        assert isinstance(self.reply.body, GatewayPage)  # noqa: S101  likewise
+        return replace(self.reply, body=replace(self.reply.body, **changes))
+
     def delivered(self, **how: Any) -> Reply:
         """Give the good reply, delivered in another way (`Delivery`)."""
         return replace(self.reply, delivery=Delivery(**how))
@@ -90,7 +122,8 @@ class Fault:
         sentence: what the client meets.
         place: which answers it strikes: of the ``token`` endpoint, of the ``fhir`` service, a ``page`` of search
             results, a page with a ``next`` link; of an export the ``kickoff``, a ``poll``, the ``manifest``, a
-            ``file``; of the Annuaire Santé the ``extraction`` downloads, the ``gateway``.
+            ``file``; of the Annuaire Santé the ``extraction`` downloads, the ``gateway``, there a ``gateway-page`` of
+            search results, one with a next link (``gateway-next``), one that such a link led to (``gateway-further``).
         effect: makes the bad reply of the good one.
     """
 
@@ -107,12 +140,8 @@ class Fault:
             reply: the good reply.
             at: where it was told to strike.
         """
-        if at in _STEPS:
-            return isinstance(reply.body, _STEPS[at])
-        page = reply.body if isinstance(reply.body, Page) else None
-        if at == "next":
-            return page is not None and page.next_link is not None
-        return page is not None if at == "page" else at == place
+        held = _HELD.get(at)
+        return at == place if held is None else held(reply.body)
 
 
 # ------------------------------------------------------------------ effects
@@ -170,6 +199,11 @@ def _internal_host(scene: Scene) -> Reply:
 
 def _dead_link(scene: Scene) -> Reply:
     return scene.linked(f"{scene.origin}{DIFFUSION_PATH}?_getpages={uuid.uuid4()}&_getpagesoffset=200&_count=200")
+
+
+def _next_of(scene: Scene) -> str:
+    assert isinstance(scene.reply.body, GatewayPage)  # noqa: S101  for the type checker: see Fault.strikes
+    return scene.reply.body.next_link or ""
 
 
 def _manifest(scene: Scene) -> Manifest:
@@ -424,6 +458,85 @@ _TABLE: Final = (
         "file",
         lambda _: outcome(410, "expired", "Ce fichier a été supprimé."),
     ),
+    # ---- the FHIR gateway of the Annuaire Santé
+    Fault(
+        "gateway-wrong-key",
+        "Status 401: the API key is not known, or not subscribed.",
+        "gateway",
+        lambda _: unauthorized_key(),
+    ),
+    Fault(
+        "gateway-bad-parameter",
+        "Status 500 with an OperationOutcome: a parameter is not known.",
+        "gateway",
+        lambda _: outcome(500, "exception", "Parameter nope not found for resource Practitioner"),
+    ),
+    Fault(
+        "gateway-502",
+        "Status 502 without a body.",
+        "gateway",
+        lambda _: Reply(502, b"", JSON),
+    ),
+    Fault(
+        "gateway-truncated-json",
+        "Status 200, and the JSON of a page breaks off; Content-Length agrees with what came.",
+        "gateway-page",
+        _half,
+    ),
+    Fault(
+        "gateway-no-link",
+        "A page ends without its links, as a stream that broke off between two writes.",
+        "gateway-page",
+        lambda scene: scene.repaged(self_link=None),
+    ),
+    Fault(
+        "gateway-no-total",
+        "A page does not say how many matches there are.",
+        "gateway-page",
+        lambda scene: scene.repaged(total=None),
+    ),
+    Fault(
+        "gateway-low-total",
+        "A page says that there is one match in all.",
+        "gateway-page",
+        lambda scene: scene.repaged(total=1),
+    ),
+    Fault(
+        "gateway-no-next",
+        "A page lacks its next link.",
+        "gateway-next",
+        lambda scene: scene.repaged(next_link=None),
+    ),
+    Fault(
+        "gateway-stale-next",
+        "A next link is too old when it is used: status 500 with an OperationOutcome.",
+        "gateway-further",
+        lambda _: stale(),
+    ),
+    Fault(
+        "gateway-empty-next",
+        "A next link leads to a page without entries.",
+        "gateway-further",
+        lambda scene: scene.repaged(entries=(), next_link=None),
+    ),
+    Fault(
+        "gateway-internal-host",
+        "The next link names another host of the service, with the right path.",
+        "gateway-next",
+        lambda scene: scene.repaged(next_link=_inside(_next_of(scene))),
+    ),
+    Fault(
+        "gateway-next-elsewhere",
+        "The next link leads to another service of another host.",
+        "gateway-next",
+        lambda scene: scene.repaged(next_link=f"{_ELSEWHERE}/pages?id=2"),
+    ),
+    Fault(
+        "gateway-next-loop",
+        "The next link leads back to the first page, under an address of its own.",
+        "gateway-next",
+        lambda scene: scene.repaged(next_link=f"{scene.origin}{GATEWAY_PATH}/Practitioner?_elements=id{uuid.uuid4()}"),
+    ),
     # ---- the token endpoint
     Fault(
         "unknown-dn",
@@ -499,7 +612,7 @@ class FaultQueue:
         if at not in _CHOSEN:
             raise ConfigurationError(f"a fault strikes at {', '.join(map(str, _CHOSEN[1:]))}")
         if fault.place not in _SERVICES and at is not None:
-            what = "pages of search results" if fault.place in ("page", "next") else "one step of an export"
+            what = "pages of search results" if fault.place in _PAGES else "one step of an export"
             raise ConfigurationError(f"the fault {name} strikes {what} and nothing else")
         with self._lock:
             self._orders.append(_Ordered(fault, at or fault.place, times, seconds))

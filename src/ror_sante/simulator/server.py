@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ror_sante.environments import Coding, Environment
 from ror_sante.errors import ConfigurationError
+from ror_sante.simulator.annuaire import Annuaire
 from ror_sante.simulator.clock import SimulatorClock
 from ror_sante.simulator.config_folder import write_folder
 from ror_sante.simulator.data import Directory
@@ -20,7 +21,7 @@ from ror_sante.simulator.evolution import evolved
 from ror_sante.simulator.extraction import EXTRACTION_PATH, ExtractionService
 from ror_sante.simulator.faults import At, FaultQueue, Place, Scene
 from ror_sante.simulator.fhir import CAPACITY_PATH, DIFFUSION_PATH, FhirService
-from ror_sante.simulator.gateway import GATEWAY_PATH, GatewayService
+from ror_sante.simulator.gateway import API_KEY, GATEWAY_PATH, GatewayService
 from ror_sante.simulator.listener import PATIENCE
 from ror_sante.simulator.messages import HTML, Call, Peer, Reply, RequestSeen, Service
 from ror_sante.simulator.pki import SimulatorPki
@@ -95,6 +96,7 @@ class Simulator:
         self.client_id = CLIENT_ID
         self.profile = PROFILE
         self.role = ROLE
+        self.api_key = API_KEY
         self.variants = variants or Variants()
         self._first = Directory(size, seed)
         self.clock = SimulatorClock()
@@ -118,7 +120,9 @@ class Simulator:
         )
         self._fhir = FhirService(self._first, self._tokens, self.variants, now=self.clock.now, origin=lambda: self.url)
         self._extraction = ExtractionService()
-        self._gateway = GatewayService()
+        self._gateway = GatewayService(
+            Annuaire(size, seed), now=self.clock.now, origin=lambda: self.gateway_url, life=self.variants.page_life
+        )
         self._ports = self._open(port, patience)
 
     def __repr__(self) -> str:
@@ -303,6 +307,27 @@ class Simulator:
         """
         at = int(self.clock.now().timestamp())
         self._fhir.directory = evolved(self.directory, at=at, edited=edited, gone=gone or {})
+
+    @property
+    def annuaire(self) -> Annuaire:
+        """The records of the Annuaire Santé as they are now."""
+        return self._gateway.annuaire
+
+    def change_annuaire(
+        self, edited: Mapping[str, int] | None = None, deactivated: Mapping[str, int] | None = None
+    ) -> None:
+        """Let records of the Annuaire Santé be edited or deactivated now; which ones, the seed says.
+
+        Searches that have begun keep the data of their first page.
+
+        Args:
+            edited: how many records of each type, such as ``{"Practitioner": 3}``.
+            deactivated: how many records of each type become ``active=false`` and lose most of what they said.
+
+        Raises:
+            ConfigurationError: no such type, or more records than there are.
+        """
+        self._gateway.change(dict(edited or {}), dict(deactivated or {}))
 
     # -------------------------------------------------------------- answering
 

@@ -12,7 +12,7 @@ from ror_sante.api.fhir.document import another_type, decode, unexpected
 from ror_sante.api.fhir.resource import Distance, Resource, to_ndjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ror_sante.api.fhir.document import Source
 
@@ -97,7 +97,11 @@ class Bundle:
         Args:
             seen: type and id of those already met; those of this page are added to it.
         """
-        return replace(self, entries=tuple(entry for entry in self.entries if _is_new(entry, seen)))
+        return self.where(lambda entry: _is_new(entry, seen))
+
+    def where(self, wanted: Callable[[Resource], bool]) -> Bundle:
+        """Keep the resources that are wanted, asked one by one in their order."""
+        return replace(self, entries=tuple(filter(wanted, self.entries)))
 
 
 def _is_new(entry: Resource, seen: set[str]) -> bool:

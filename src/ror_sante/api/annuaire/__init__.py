@@ -1,0 +1,1 @@
+"""The Annuaire Santé: its FHIR gateway and its extraction downloads."""

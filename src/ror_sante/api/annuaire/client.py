@@ -1,0 +1,408 @@
+"""The Annuaire Santé: search its public FHIR gateway with an API key, and fetch its extractions with a certificate."""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from ror_sante.api.annuaire.judgement import judge_document, judge_gateway
+from ror_sante.api.annuaire.parameters import PAGE_SIZE, PARAMETERS, doubts
+from ror_sante.api.calls import SETTLE, check_id, check_most, merged, resources
+from ror_sante.api.completeness import Counted
+from ror_sante.api.fhir.bundle import Resource
+from ror_sante.api.fhir.search import encode, pairs
+from ror_sante.api.origins import OriginRule
+from ror_sante.api.paging import Lookahead, PageWalk, in_turn
+from ror_sante.errors import ConfigurationError, printable
+from ror_sante.http.clock import SYSTEM_CLOCK
+from ror_sante.http.exchange import Exchange, Request
+from ror_sante.http.proxy import Proxy
+from ror_sante.http.rate import RateLimit
+from ror_sante.http.retry import RetryPolicy
+from ror_sante.http.session import SessionFactory, Timeouts
+from ror_sante.pki.anchor import load_anchors
+from ror_sante.settings import Secret, read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from ror_sante.api.fhir.bundle import Bundle
+    from ror_sante.api.fhir.search import SearchParams
+    from ror_sante.api.origins import Links
+    from ror_sante.environments import Environment
+    from ror_sante.http.clock import Clock
+    from ror_sante.http.exchange import Answer, Judge
+    from ror_sante.http.session import RorSession
+    from ror_sante.settings import Settings
+
+KEY_HEADER: Final = "ESANTE-API-KEY"  # annuaire-sante-fhir-documentation, page "api-basics"
+# Page "get-api-key" of 2026-06-30: 17 calls a second for an application, however many threads it has.
+CALLS_PER_SECOND: Final = 17.0
+
+_ACCEPT: Final = {"Accept": "application/fhir+json"}
+# The published server (FhirResourceServlet) compares the whole text: with "; charset=" it is a write, and fails.
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_LONGEST: Final = 2000  # characters of an address; a longer search is posted
+_METHODS: Final = frozenset({"GET", "HEAD", "POST"})
+_KEY: Final = re.compile(r"[!-9;-~]{8,512}")  # visible ASCII but for the colon of a header
+_RESTARTS: Final = 3
+_MOST_PAGES: Final = 200_000
+_LOG: Final = logging.getLogger(__name__)
+
+
+class AnnuaireSanteClient:
+    """A client of the Annuaire Santé.
+
+    The FHIR gateway stands under the public web authorities and knows us by an API key: the key goes to its origin
+    alone, and our certificate never goes there.
+
+    Example::
+
+        with AnnuaireSanteClient(Environment.production(), api_key=key) as annuaire:
+            for person in annuaire.search("Practitioner", {"identifier": "10001234567"}):
+                print(person["name"])
+
+    Args:
+        environment: where the services answer.
+        api_key: the key of the FHIR gateway; None when it is not called.
+        links: what to do with a next link that names another origin but the gateway's path: ``rebase`` it on the
+            configured origin, or ``refuse`` it (`ror_sante.api.origins.OriginRule`).
+        retry: when a call is repeated.
+        timeout: limits of one attempt.
+        proxy: the HTTP proxy, named explicitly.
+        pool_size: connections kept for each host; take the number of your threads.
+        calls_per_second: how often the gateway is called at most; the quota of an application is 17.
+        clock: tests move it.
+
+    Raises:
+        ConfigurationError: a key that cannot be one.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        api_key: str | None = None,
+        links: Links = "rebase",
+        retry: RetryPolicy | None = None,
+        timeout: Timeouts | None = None,
+        proxy: Proxy | str | None = None,
+        pool_size: int = 32,
+        calls_per_second: float = CALLS_PER_SECOND,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._environment = environment
+        self._key = None if api_key is None else _checked_key(api_key)
+        self._links: Links = links
+        self._retry = retry or RetryPolicy()
+        self._timeout = timeout or Timeouts()
+        self._proxy = proxy
+        self._pool_size = pool_size
+        # No burst: the quota holds in each second, and a full bucket would double it in the first.
+        self._rate = RateLimit(calls_per_second, burst=1, clock=clock)
+        self._clock = clock
+        self._lookahead = Lookahead()
+        self._doubted: set[str] = set()
+        self._sessions: list[RorSession] = []
+        self._closed = False
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, *, environment: Environment | None = None, api_key: str | None = None
+    ) -> Self:
+        """Make a client from the settings file and variables.
+
+        Args:
+            settings: what `load_settings` gave.
+            environment: a place that replaces the configured one, such as the simulator's.
+            api_key: a key that replaces the configured one.
+
+        Raises:
+            ConfigurationError: the key file cannot be read, or holds no key.
+        """
+        ours, network = settings.annuaire, settings.network
+        if api_key is None and ours.api_key_file is not None:
+            api_key = read_secret(ours.api_key_file)
+        return cls(
+            environment or settings.resolve_environment(),
+            api_key=api_key,
+            links=ours.links,
+            retry=RetryPolicy(deadline=network.deadline),
+            timeout=Timeouts(connect=network.connect_timeout, read=network.read_timeout),
+            proxy=Proxy.from_settings(network),
+            calls_per_second=ours.calls_per_second,
+        )
+
+    @property
+    def environment(self) -> Environment:
+        """Where this client calls."""
+        return self._environment
+
+    @property
+    def fhir_base(self) -> str:
+        """The base of the FHIR gateway, with no final slash.
+
+        Raises:
+            ConfigurationError: the environment has none.
+        """
+        url = self._environment.annuaire_fhir_url
+        if url is None:
+            raise ConfigurationError(
+                f"the environment {self._environment.name} has no FHIR gateway of the Annuaire Santé",
+                hint="There is one for production alone (no sandbox is documented), and in the simulator; an "
+                "environment of your own names it in annuaire_fhir_url.",
+            )
+        return url.rstrip("/")
+
+    # -------------------------------------------------------------- the FHIR gateway
+
+    def search(
+        self,
+        resource_type: str,
+        params: SearchParams = (),
+        *,
+        max_results: int | None = None,
+        included: bool = False,
+        allow_truncated: bool = False,
+    ) -> Generator[Resource, None, None]:
+        """Search, and give the resources one by one over all pages.
+
+        Active and deactivated records come alike; ``active=false`` marks the second (a Device has ``status``). When a
+        next link has become too old, the search begins anew and no match comes twice.
+
+        Args:
+            resource_type: Practitioner, PractitionerRole, Organization, HealthcareService or Device.
+            params: search parameters, encoded here and sent in their order (`ror_sante.api.fhir.search.encode`);
+                `ror_sante.api.annuaire.words` makes those of the usual questions. One that is not documented is
+                logged as a warning, once a client, and sent all the same. ``_count`` is 200 unless it is given.
+            max_results: stop after this number of matches, with no further page fetched.
+            included: also give the resources that ``_include`` and ``_revinclude`` brought, each once. The service
+                does not mark them: those of the searched type count as matches.
+            allow_truncated: take what there is when the service loses a part of the result.
+
+        Returns:
+            An iterator; nothing is sent before its first step. Its ``close()`` stops the search.
+
+        Raises:
+            ConfigurationError: an unknown resource type, a parameter that cannot be sent, no API key, no gateway.
+            TruncatedResultError: fewer matches came than the service counts, or a further page was empty.
+            AccessDeniedError: the key is missing, wrong, or not subscribed.
+            ApiError: the service refused the search, or its answer broke off again and again.
+            TransportError: the way to it failed.
+        """
+        check_most(max_results)
+        walk = self._walk(resource_type, params, allow_truncated=allow_truncated, enough=max_results)
+        return resources(self._lookahead.pages(walk), max_results, included=included)
+
+    def pages(
+        self,
+        resource_type: str,
+        params: SearchParams = (),
+        *,
+        allow_truncated: bool = False,
+        prefetch: bool = True,
+    ) -> Generator[Bundle, None, None]:
+        """Search, and give the pages one by one; what earlier pages brought is left out.
+
+        Args:
+            resource_type: as in `search`.
+            params: as in `search`.
+            allow_truncated: as in `search`.
+            prefetch: fetch the next page in a background thread while the caller works on this one.
+
+        Raises:
+            RorError: as in `search`.
+        """
+        walk = self._walk(resource_type, params, allow_truncated=allow_truncated)
+        return self._lookahead.pages(walk) if prefetch else in_turn(walk)
+
+    def read(self, resource_type: str, resource_id: str) -> Resource:
+        """Read one resource by its technical id.
+
+        Args:
+            resource_type: as in `search`.
+            resource_id: the ``id`` of the resource, such as ``003-137369``; no RPPS or FINESS number.
+
+        Raises:
+            ConfigurationError: no technical id.
+            NotFoundError: there is no such resource.
+            RorError: as in `search`.
+        """
+        _check_type(resource_type)
+        check_id(resource_id, hint='A number such as RPPS or FINESS is found by search: {"identifier": "10001234567"}.')
+        return Resource.parse(self._get(f"{resource_type}/{resource_id}"), wanted=resource_type)
+
+    def metadata(self) -> Resource:
+        """Read what the server says it can do (``CapabilityStatement``).
+
+        Raises:
+            RorError: as in `search`.
+        """
+        return Resource.parse(self._get("metadata"), wanted="CapabilityStatement")
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: SearchParams = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        repeatable: bool | None = None,
+    ) -> Answer:
+        """Send a request to the gateway: the raw way, for what this client does not wrap.
+
+        The API key and ``Accept`` are added; `headers` wins over the second.
+
+        Args:
+            method: GET, HEAD, or POST for ``{type}/_search``: the gateway takes no other.
+            path: from the root of the host and percent-encoded, such as ``/fhir/v2/metadata``; or a whole address on
+                the gateway's origin.
+            params: added to the query, encoded here.
+            headers: further headers.
+            body: sent as it is; give its ``Content-Type`` in `headers`, exactly
+                ``application/x-www-form-urlencoded``.
+            repeatable: whether a repetition does no harm; None decides by the method.
+
+        Raises:
+            ConfigurationError: another method or host, a path or header that cannot be sent, no API key.
+            RorError: as in `search`.
+        """
+        if method not in _METHODS:
+            raise ConfigurationError(
+                f"the gateway of the Annuaire Santé takes no {printable(method, 20)!r}", hint="It is there to be read."
+            )
+        url = self._rule.address(path)
+        query = encode(params)
+        if query:
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        given = merged(_ACCEPT, headers or {}, ours=frozenset({KEY_HEADER.lower()}))
+        return self._send(Request(method, url, given, body, repeatable), judge_gateway)
+
+    # -------------------------------------------------------------- life
+
+    def close(self) -> None:
+        """Close every connection; a page on its way is waited for two seconds at most."""
+        self._closed = True
+        self._lookahead.settle(SETTLE)
+        for session in self._sessions:
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<AnnuaireSanteClient {self._environment.name}>"
+
+    # -------------------------------------------------------------- how a page is asked
+
+    @cached_property
+    def _rule(self) -> OriginRule:
+        base = self.fhir_base
+        return OriginRule(base, urlsplit(base).path, self._links, setting="annuaire_fhir_url")
+
+    @cached_property
+    def _gateway(self) -> Exchange:
+        """What sends to the gateway; it has no identity to show."""
+        factory = SessionFactory(
+            None,
+            load_anchors(self._environment.annuaire_fhir_anchors),
+            retry=self._retry,
+            timeout=self._timeout,
+            proxy=self._proxy,
+            pool_size=self._pool_size,
+            rate=self._rate,
+            clock=self._clock,
+        )
+        session = factory.session(self.fhir_base)
+        self._sessions.append(session)
+        return Exchange(
+            session, retry=self._retry, timeout=self._timeout, judge=judge_gateway, rate=self._rate, clock=self._clock
+        )
+
+    def _walk(
+        self, resource_type: str, params: SearchParams, *, allow_truncated: bool, enough: int | None = None
+    ) -> PageWalk:
+        _check_type(resource_type)
+        given = pairs(params)
+        self._warn(resource_type, given)
+        if not any(name == "_count" for name, _ in given):
+            given.append(("_count", str(PAGE_SIZE)))
+        return PageWalk(
+            self._fetch_page,
+            f"{self.fhir_base}/{resource_type}?{encode(given)}",
+            resource_type,
+            follow=self._rule.follow,
+            allow_truncated=allow_truncated,
+            enough=enough,
+            page_limit=_MOST_PAGES,
+            complete=Counted(),
+            restarts=_RESTARTS,
+        )
+
+    def _warn(self, resource_type: str, given: list[tuple[str, str]]) -> None:
+        """Log what is doubtful before the server refuses it; each doubt once."""
+        for doubt in doubts(resource_type, given):
+            if doubt not in self._doubted:
+                self._doubted.add(doubt)
+                _LOG.warning("%s", doubt)
+
+    def _fetch_page(self, url: str) -> Answer:
+        """Ask for a page; a search too long for an address is posted, a next link is asked as it is."""
+        base, _, query = url.partition("?")
+        if len(url) <= _LONGEST or base.endswith("/_page"):
+            return self._send(Request("GET", url, _ACCEPT), judge_document)
+        body = query.encode("ascii")
+        return self._send(Request("POST", f"{base}/_search", _ACCEPT | _FORM, body, repeatable=True), judge_document)
+
+    def _get(self, path: str) -> Answer:
+        return self._send(Request("GET", f"{self.fhir_base}/{path}", _ACCEPT), judge_document)
+
+    def _send(self, request: Request, judge: Judge) -> Answer:
+        if self._closed:
+            raise ConfigurationError("this client is closed", hint="Make another one, or call inside its with block.")
+        key = {KEY_HEADER: self._needed_key()}
+        signed = Request(request.method, request.url, {**request.headers, **key}, request.body, request.repeatable)
+        return self._gateway.send(signed, judge=judge)
+
+    def _needed_key(self) -> str:
+        if self._key is None:
+            raise ConfigurationError(
+                "there is no API key for the FHIR gateway: annuaire.api_key_file is missing",
+                hint="Subscribe an application to the API « Annuaire Santé en libre accès » on "
+                "https://portal.api.esante.gouv.fr, and put its key alone in a file that only you can read.",
+            )
+        return self._key
+
+
+def _checked_key(key: str) -> Secret:
+    """Take a key as a text that does not show itself.
+
+    Raises:
+        ConfigurationError: it is none; the message does not hold it.
+    """
+    if not _KEY.fullmatch(key):
+        raise ConfigurationError(
+            "the API key of the Annuaire Santé is not one word of visible ASCII characters",
+            hint=f"The file of annuaire.api_key_file holds the key alone on one line, without {KEY_HEADER}: before it.",
+        )
+    return Secret(key)
+
+
+def _check_type(resource_type: str) -> None:
+    if resource_type not in PARAMETERS:
+        raise ConfigurationError(
+            f"{printable(resource_type, 60)!r} is no resource type of the Annuaire Santé; "
+            f"there are {', '.join(PARAMETERS)}",
+            hint="Names are spelt as in FHIR; for anything else there is request().",
+        )
