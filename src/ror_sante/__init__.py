@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ror_sante.api.fhir.bundle import Bundle
     from ror_sante.api.fhir.outcome import OperationOutcome
     from ror_sante.api.fhir.resource import Resource
+    from ror_sante.api.inter_ror import InterRorClient
     from ror_sante.api.national import NationalRorClient
     from ror_sante.diagnosis.report import Check, SmokeReport, SmokeReports
     from ror_sante.diagnosis.smoke import SmokeTest
@@ -75,6 +76,7 @@ __all__ = [
     "IdentityError",
     "IdentitySource",
     "IncompleteChainError",
+    "InterRorClient",
     "InvalidRequestError",
     "NationalRorClient",
     "NotFoundError",
@@ -122,6 +124,7 @@ _HOMES = {
     "Coding": "environments",
     "Environment": "environments",
     "IdentitySource": "pki.source",
+    "InterRorClient": "api.inter_ror",
     "NationalRorClient": "api.national",
     "OperationOutcome": "api.fhir.outcome",
     "Proxy": "http.proxy",

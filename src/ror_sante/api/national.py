@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
+from ror_sante.api.asking import check_type, type_of
 from ror_sante.api.calls import SETTLE, check_id, check_most, merged, page_size, resources
 from ror_sante.api.completeness import PAGE_SIZE
 from ror_sante.api.fhir.bundle import Bundle, Resource
@@ -14,7 +15,7 @@ from ror_sante.api.fhir.search import encode, pairs
 from ror_sante.api.origins import OriginRule
 from ror_sante.api.paging import Lookahead, PageWalk, in_turn
 from ror_sante.api.parameters import doubts
-from ror_sante.api.policy import RESOURCE_TYPES, carries_ror_headers, ror_headers
+from ror_sante.api.policy import carries_ror_headers, ror_headers
 from ror_sante.api.query import Query
 from ror_sante.environments import WEB_PKI
 from ror_sante.errors import ConfigurationError, printable
@@ -32,7 +33,7 @@ from ror_sante.settings import read_secret
 from ror_sante.tls.adapter import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
     from typing import Self
@@ -44,14 +45,16 @@ if TYPE_CHECKING:
     from ror_sante.environments import Coding, Environment
     from ror_sante.http.clock import Clock
     from ror_sante.http.exchange import Answer, Limits, Sink
+    from ror_sante.http.retry import RetryBudget
     from ror_sante.http.session import Presented, RorSession
     from ror_sante.pki.anchor import TrustAnchor
-    from ror_sante.settings import Settings
+    from ror_sante.settings import NetworkSettings, Settings
 
 T = TypeVar("T")
 _ACCEPT: Final = {"Accept": "application/json"}  # the pages of ANS ask for JSON this way in every sample
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _LOG: Final = logging.getLogger(__name__)
+_FOREVER: Final = float("inf")
 
 
 class NationalRorClient:
@@ -86,6 +89,7 @@ class NationalRorClient:
         wide_tls12_hosts: hosts whose older TLS 1.2 suites are accepted.
         pool_size: connections kept for each host; take the number of your threads.
         calls_per_second: how often each host is called at most, after a burst (`ror_sante.http.rate`).
+        rate: a limit that several clients share, in place of `calls_per_second`.
         clock: tests move it.
         at: the time at which the certificate is judged; None is now.
 
@@ -113,6 +117,7 @@ class NationalRorClient:
         wide_tls12_hosts: Iterable[str] = (),
         pool_size: int = 32,
         calls_per_second: float = CALLS_PER_SECOND,
+        rate: RateLimit | None = None,
         clock: Clock = SYSTEM_CLOCK,
         at: datetime | None = None,
     ) -> None:
@@ -126,7 +131,7 @@ class NationalRorClient:
         retry = retry or RetryPolicy()
         timeout = timeout or Timeouts()
         lend, wide_hosts = tuple(lend), {name.lower() for name in wide_tls12_hosts}
-        rate = RateLimit(calls_per_second, clock=clock)
+        rate = rate or RateLimit(calls_per_second, clock=clock)
 
         held = hold(identity, () if identity is None else _identity_anchor(environment), clock=clock, at=at)
         token_words, api_words = _token_anchors(environment), environment.api_anchors or environment.anchors
@@ -206,12 +211,7 @@ class NationalRorClient:
             scope=rorn.scope,
             present_certificate_to_api=rorn.present_certificate_to_api,
             links=rorn.links,
-            calls_per_second=network.calls_per_second,
-            retry=RetryPolicy(deadline=network.deadline),
-            timeout=Timeouts(connect=network.connect_timeout, read=network.read_timeout),
-            proxy=Proxy.from_settings(network),
-            lend=load_intermediates(network.lend_intermediates),
-            wide_tls12_hosts=network.wide_tls12_hosts,
+            **network_options(network),
         )
 
     @property
@@ -255,7 +255,7 @@ class NationalRorClient:
             TokenError, TransportError: the way to it failed.
         """
         check_most(max_results)
-        walk = self._walk(resource_type, params, allow_truncated=allow_truncated, enough=max_results)
+        walk = self.walk(resource_type, params, allow_truncated=allow_truncated, enough=max_results)
         return resources(self._lookahead.pages(walk), max_results, included=included)
 
     def pages(
@@ -277,8 +277,53 @@ class NationalRorClient:
         Raises:
             RorError: as in `search`.
         """
-        walk = self._walk(resource_type, params, allow_truncated=allow_truncated)
+        walk = self.walk(resource_type, params, allow_truncated=allow_truncated)
         return self._lookahead.pages(walk) if prefetch else in_turn(walk)
+
+    def walk(
+        self,
+        resource_type: str | Query,
+        params: SearchParams = (),
+        *,
+        also: Iterable[tuple[str, str]] = (),
+        allow_truncated: bool = False,
+        enough: int | None = None,
+        left: Callable[[], float] = lambda: _FOREVER,
+        budget: RetryBudget | None = None,
+    ) -> PageWalk:
+        """Prepare a search whose pages are fetched step by step, by a caller who watches its time.
+
+        Args:
+            resource_type: as in `search`.
+            params: as in `search`.
+            also: further parameters, behind the others; whether they are documented is not asked.
+            allow_truncated: as in `search`; the walk tells of the cut.
+            enough: stop after the page that completes this number of matches.
+            left: gives the seconds that the next page may take, when they are fewer than the policy's deadline.
+            budget: what repetitions may cost; None takes that of this client's session.
+
+        Raises:
+            ConfigurationError: an unknown resource type, a parameter that cannot be sent.
+        """
+        searched_type = type_of(resource_type, params)
+        given = pairs(resource_type.params if isinstance(resource_type, Query) else params)
+        if not isinstance(resource_type, Query) and not isinstance(params, Query):
+            self._warn(searched_type, given)
+        query = encode([*given, *also])
+
+        def fetch(url: str) -> Answer:
+            # A next link may name the service alone (?_getpages=...): it is still the search that takes the headers.
+            return self._send(Request("GET", url, _ACCEPT | self._ror_headers), left(), budget)
+
+        return PageWalk(
+            fetch,
+            f"{self._environment.fhir_base}/{searched_type}" + (f"?{query}" if query else ""),
+            searched_type,
+            follow=self._rule.follow,
+            allow_truncated=allow_truncated,
+            enough=enough,
+            page_size=page_size(given, PAGE_SIZE),
+        )
 
     def read(self, resource_type: str, resource_id: str) -> Resource:
         """Read one resource by its technical id.
@@ -292,7 +337,7 @@ class NationalRorClient:
             NotFoundError: there is no such resource, or the account may not see it.
             RorError: as in `search`.
         """
-        _check_type(resource_type)
+        check_type(resource_type)
         check_id(
             resource_id,
             hint="A functional id such as 52/192675 is found by search: "
@@ -398,24 +443,6 @@ class NationalRorClient:
     def __repr__(self) -> str:
         return f"<NationalRorClient {self._environment.name} {self._rule.origin}>"
 
-    def _walk(
-        self, asked: str | Query, params: SearchParams, *, allow_truncated: bool, enough: int | None = None
-    ) -> PageWalk:
-        resource_type = _type_of(asked, params)
-        given = pairs(asked.params if isinstance(asked, Query) else params)
-        if not isinstance(asked, Query) and not isinstance(params, Query):
-            self._warn(resource_type, given)
-        query = encode(given)
-        return PageWalk(
-            self._fetch_page,
-            f"{self._environment.fhir_base}/{resource_type}" + (f"?{query}" if query else ""),
-            resource_type,
-            follow=self._rule.follow,
-            allow_truncated=allow_truncated,
-            enough=enough,
-            page_size=page_size(given, PAGE_SIZE),
-        )
-
     def _warn(self, resource_type: str, given: list[tuple[str, str]]) -> None:
         """Log what is not documented before the server refuses it; each doubt once."""
         for doubt in doubts(resource_type, given):
@@ -423,38 +450,13 @@ class NationalRorClient:
                 self._doubted.add(doubt)
                 _LOG.warning("%s", doubt)
 
-    def _fetch_page(self, url: str) -> Answer:
-        # A next link may name the service alone (?_getpages=...): it is still the search that takes the headers.
-        return self._send(Request("GET", url, _ACCEPT | self._ror_headers))
-
     def _get(self, path: str) -> Answer:
         return self._send(Request("GET", f"{self._environment.fhir_base}/{path}", _ACCEPT | self._ror_headers))
 
-    def _send(self, request: Request) -> Answer:
+    def _send(self, request: Request, within: float = _FOREVER, budget: RetryBudget | None = None) -> Answer:
         if self._closed:
             raise ConfigurationError("this client is closed", hint="Make another one, or call inside its with block.")
-        return self._exchange.send(request)
-
-
-def _type_of(asked: str | Query, params: SearchParams) -> str:
-    """Give the resource type of a search, told by itself, by its query, or by both alike."""
-    query = asked if isinstance(asked, Query) else params if isinstance(params, Query) else None
-    resource_type = asked.resource_type if isinstance(asked, Query) else asked
-    _check_type(resource_type)
-    if isinstance(asked, Query) and params not in ((), asked):
-        raise ConfigurationError("a query holds its parameters already", hint="Add them to the query: raw(), param().")
-    if query is not None and query.resource_type != resource_type:
-        raise ConfigurationError(f"a {type(query).__name__} cannot search {resource_type}")
-    return resource_type
-
-
-def _check_type(resource_type: str) -> None:
-    if resource_type not in RESOURCE_TYPES:
-        raise ConfigurationError(
-            f"{printable(resource_type, 60)!r} is no resource type of the national ROR; "
-            f"there are {', '.join(sorted(RESOURCE_TYPES))}",
-            hint="Names are spelt as in FHIR; for anything else there is request().",
-        )
+        return self._exchange.send(request, within=within, budget=budget)
 
 
 # ------------------------------------------------------------------ trust and account
@@ -482,6 +484,33 @@ def _check_account(environment: Environment, identity: Presented | None, client_
             "and such a host is never shown our certificate: no token could be had",
             hint="Name the root of the token host in token_anchors, such as igc-sante.",
         )
+
+
+class NetworkOptions(TypedDict):
+    """The arguments of a client that ``[network]`` gives."""
+
+    calls_per_second: float
+    retry: RetryPolicy
+    timeout: Timeouts
+    proxy: Proxy | None
+    lend: tuple[x509.Certificate, ...]
+    wide_tls12_hosts: tuple[str, ...]
+
+
+def network_options(network: NetworkSettings) -> NetworkOptions:
+    """Give what ``[network]`` says as arguments of a client.
+
+    Raises:
+        ConfigurationError: a proxy or a certificate that cannot be used.
+    """
+    return {
+        "calls_per_second": network.calls_per_second,
+        "retry": RetryPolicy(deadline=network.deadline),
+        "timeout": Timeouts(connect=network.connect_timeout, read=network.read_timeout),
+        "proxy": Proxy.from_settings(network),
+        "lend": load_intermediates(network.lend_intermediates),
+        "wide_tls12_hosts": network.wide_tls12_hosts,
+    }
 
 
 def _needed(value: T | None, key: str) -> T:

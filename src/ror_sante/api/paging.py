@@ -79,7 +79,13 @@ class PageWalk:
         self._given = _Given() if restarts else None
         self._found = 0  # matches since the first page
         self._matches = 0  # the same, over all beginnings, each once
-        self._cut: TruncatedResultError | None = None
+        self._missing: TruncatedResultError | None = None
+        self._cut: TruncatedResultError | None = None  # the same while it is still to be raised
+
+    @property
+    def truncation(self) -> TruncatedResultError | None:
+        """What the service cut, once that is known; raised by `step` unless a cut result is allowed."""
+        return self._missing
 
     @property
     def more(self) -> bool:
@@ -104,6 +110,7 @@ class PageWalk:
         self._here, self._link = url, page.next or ""
         page = self._counted(page)
         missing = self._complete.missing(answer, page, first=first, found=self._found)
+        self._missing = self._missing or missing
         self._matches += len(page.matches)
         if not self._may_be_cut:
             self._cut = missing

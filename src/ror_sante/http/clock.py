@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from ror_sante.tls.cancel import current
+
 # The system's randomness: processes that forked from one another do not share it, so their retries spread.
 _LOTS: Final = random.SystemRandom()
 
@@ -32,7 +34,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock; work that is cancelled (`ror_sante.tls.cancel`) wakes from its sleep."""
 
     def monotonic(self) -> float:
         """Give seconds that only ever grow."""
@@ -40,7 +42,11 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        time.sleep(seconds)
+        cancel = current()
+        if cancel is None:
+            time.sleep(seconds)
+        else:
+            cancel.pause(seconds)
 
     def now(self) -> datetime:
         """Give the date and time, in UTC."""

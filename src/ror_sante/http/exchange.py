@@ -13,6 +13,7 @@ from ror_sante.http.answer import Answer, Request
 from ror_sante.http.body import ACCEPT_ENCODING, Limits, pour_body, read_body
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.http.status import front_end_refusal, status_error
+from ror_sante.tls.cancel import check_cancelled
 from ror_sante.tls.outgoing import Outgoing
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Exchange:
         judge: Judge | None = None,
         within: float = _FOREVER,
         identity: ClientIdentity | None = None,
+        budget: RetryBudget | None = None,
     ) -> Answer:
         """Send a request and give its answer.
 
@@ -137,6 +139,7 @@ class Exchange:
             judge: takes the place of the exchange's own, for this call.
             within: seconds that the caller has left, when they are fewer than the policy's deadline.
             identity: present this one and no other; None presents the one in force.
+            budget: what repetitions may cost; None takes that of the session.
 
         Raises:
             TransportError: no answer could be had. `ClientRejectedError` also for the page by which a front end
@@ -146,7 +149,11 @@ class Exchange:
         """
         call = _Call(self, request, judge or self.judge, identity=identity)
         return self.retry.run(
-            call.attempt, repeatable=request.may_repeat, budget=self.session.budget, clock=self.clock, within=within
+            call.attempt,
+            repeatable=request.may_repeat,
+            budget=self.session.budget if budget is None else budget,
+            clock=self.clock,
+            within=within,
         )
 
     def pour(self, request: Request, sink: Sink, *, deadline: float, limits: Limits | None = None) -> Answer:
@@ -247,6 +254,7 @@ class _Call:
 
     def _exchanged(self, lease: Lease, bearer: _Bearer | None, end: float) -> Answer:
         """Send one request when it may go, read its answer whole, and give the connection back."""
+        check_cancelled()
         if self._exchange.rate is not None:
             self._exchange.rate.admit(self._request.url, within=self._left(end))
         self._sent += 1
@@ -255,6 +263,7 @@ class _Call:
             answer = self._answer(lease, _outgoing(self._request, bearer), start, end)
         except RorError as error:
             self._note(type(error).__name__, start)
+            check_cancelled()  # a socket that was shut by us has not failed
             raise
         self._note(str(answer.status), start)
         return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ror_sante.settings.bench import SIMULATOR
 from ror_sante.settings.loading import load_settings
 from ror_sante.settings.places import FILE_NAME, find_file, usual_places
+from ror_sante.settings.regional import RegionalPlace, regional_place
 from ror_sante.settings.secret import Secret, read_secret
 from ror_sante.settings.tables import (
     AnnuaireSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "InterRorSettings",
     "NetworkSettings",
     "RegionSettings",
+    "RegionalPlace",
     "RornSettings",
     "Secret",
     "Settings",
@@ -39,5 +41,6 @@ __all__ = [
     "find_file",
     "load_settings",
     "read_secret",
+    "regional_place",
     "usual_places",
 ]

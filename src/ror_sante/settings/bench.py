@@ -28,7 +28,7 @@ def environment_of(name: str, table: EnvironmentSettings, *, folder: Path) -> En
     values = msgspec.structs.asdict(table)
     for key, value in values.items():
         if key.endswith("anchors") and value is not None:
-            values[key] = tuple(_anchor(word, folder=folder) for word in value)
+            values[key] = tuple(anchor_word(word, folder=folder) for word in value)
     return Environment(name=name, **values)
 
 
@@ -59,5 +59,6 @@ def no_such_environment(name: str, *, own: Mapping[str, object]) -> NoReturn:
     )
 
 
-def _anchor(word: str, *, folder: Path) -> str:
+def anchor_word(word: str, *, folder: Path) -> str:
+    """Give the word of an anchor, or the path of its file, which starts at `folder`."""
     return word if word in {IGC_SANTE, IGC_SANTE_TEST, WEB_PKI} else str(folder / Path(word).expanduser())

@@ -163,9 +163,23 @@ class AnnuaireSettings(Table, frozen=True, kw_only=True):
     calls_per_second: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 17.0
 
 
-class _Account(Table, frozen=True, kw_only=True):
-    """An account of the inter-ROR search, of which nothing need be said twice."""
+class RegionalAccount(Table, frozen=True, kw_only=True):
+    """An account of the inter-ROR search, of which nothing need be said twice.
 
+    Attributes:
+        protocol: ``fhir``, or ``csd`` for a service that still speaks CSD over SOAP: it is refused, with what to use.
+        identity: name of a table ``[identities.NAME]``.
+        client_id: the OAuth 2 client.
+        client_secret_file: for an access profile that has no certificate.
+        token_url: the OAuth 2 token endpoint.
+        scope: sent only when set.
+        present_certificate_to_api: show the certificate to the API host too.
+        profile: the ``Ror-Profil-Utilisateur-*`` headers.
+        role: the ``Ror-Role-Metier-*`` headers.
+        anchors: the roots of the addresses that this same table names.
+    """
+
+    protocol: Literal["fhir", "csd"] | None = None
     identity: str | None = None
     client_id: str | None = None
     client_secret_file: Path | None = None
@@ -177,16 +191,35 @@ class _Account(Table, frozen=True, kw_only=True):
     anchors: tuple[str, ...] | None = None
 
 
-class RegionSettings(_Account, frozen=True, kw_only=True):
-    """One region of the inter-ROR search; what is None is taken from ``[inter_ror]``, then from ``[rorn]``."""
+class RegionSettings(RegionalAccount, frozen=True, kw_only=True):
+    """One region of the inter-ROR search; what is None is taken from ``[inter_ror]``, then from ``[rorn]``.
+
+    Attributes:
+        base_url: the FHIR base of the region's own service; without it the national service is asked.
+    """
 
     base_url: str | None = None
 
 
-class InterRorSettings(_Account, frozen=True, kw_only=True):
-    """The account of the inter-ROR search; what is None is taken from ``[rorn]``."""
+class InterRorSettings(RegionalAccount, frozen=True, kw_only=True):
+    """The account of the inter-ROR search; what is None is taken from ``[rorn]``.
+
+    Attributes:
+        regions: what differs in a region, by its INSEE code.
+        national: ask the national service for the regions that name no `base_url` of their own.
+        dialect: how the national service is told the region: ``tag`` (``_tag``, exposure model 3.0), or
+            ``code-region`` (``location:code-region``, exposure model 2.4).
+        region_timeout: longest time of one region, in seconds.
+        deadline: longest time of the whole search, in seconds.
+        at_once: how many regions are asked at the same time.
+    """
 
     regions: dict[str, RegionSettings] = {}
+    national: bool = True
+    dialect: Literal["tag", "code-region"] = "tag"
+    region_timeout: Seconds = 10.0
+    deadline: Seconds = 30.0
+    at_once: Annotated[int, msgspec.Meta(ge=1, le=64)] = 18
 
 
 class EnvironmentSettings(Table, frozen=True, kw_only=True):

@@ -54,6 +54,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "ROR_SANTE_ANNUAIRE_API_KEY_FILE": "annuaire.api_key_file",
     "ROR_SANTE_ANNUAIRE_LINKS": "annuaire.links",
     "ROR_SANTE_ANNUAIRE_CALLS_PER_SECOND": "annuaire.calls_per_second",
+    "ROR_SANTE_INTER_ROR_PROTOCOL": "inter_ror.protocol",
     "ROR_SANTE_INTER_ROR_IDENTITY": "inter_ror.identity",
     "ROR_SANTE_INTER_ROR_CLIENT_ID": "inter_ror.client_id",
     "ROR_SANTE_INTER_ROR_CLIENT_SECRET_FILE": "inter_ror.client_secret_file",
@@ -64,6 +65,11 @@ VARIABLES: Final[Mapping[str, str]] = {
     "ROR_SANTE_INTER_ROR_PROFILE_SYSTEM": "inter_ror.profile.system",
     "ROR_SANTE_INTER_ROR_ROLE_CODE": "inter_ror.role.code",
     "ROR_SANTE_INTER_ROR_ROLE_SYSTEM": "inter_ror.role.system",
+    "ROR_SANTE_INTER_ROR_NATIONAL": "inter_ror.national",
+    "ROR_SANTE_INTER_ROR_DIALECT": "inter_ror.dialect",
+    "ROR_SANTE_INTER_ROR_REGION_TIMEOUT": "inter_ror.region_timeout",
+    "ROR_SANTE_INTER_ROR_DEADLINE": "inter_ror.deadline",
+    "ROR_SANTE_INTER_ROR_AT_ONCE": "inter_ror.at_once",
 }
 
 
@@ -107,12 +113,19 @@ def _converted(name: str, value: str, *, key: str) -> Any:
     if kind == "text":
         return value
     try:
-        return msgspec.convert(value, Seconds if kind == "seconds" else bool, strict=False)
+        return msgspec.convert(value, _KINDS[kind][0], strict=False)
     except msgspec.ValidationError as error:
-        words = "a number of seconds above 0" if kind == "seconds" else "true or false"
+        words = _KINDS[kind][1]
         raise ConfigurationError(
             f"the variable {name} must be {words}, not {printable(value, 40)!r}", hint=f"It stands for {key}."
         ) from error
+
+
+_KINDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "seconds": (Seconds, "a number of seconds above 0"),
+    "whole": (int, "a whole number"),
+    "switch": (bool, "true or false"),
+}
 
 
 def _type_of(key: str) -> str:
@@ -120,6 +133,8 @@ def _type_of(key: str) -> str:
     last = key.rpartition(".")[2]
     if last in {"p12", "certificate", "key", "next"} or last.endswith("_file"):
         return "path"
-    if last in {"connect_timeout", "read_timeout", "deadline", "calls_per_second"}:
+    if last in {"connect_timeout", "read_timeout", "region_timeout", "deadline", "calls_per_second"}:
         return "seconds"
-    return "switch" if last == "present_certificate_to_api" else "text"
+    if last == "at_once":
+        return "whole"
+    return "switch" if last in {"present_certificate_to_api", "national"} else "text"

@@ -61,7 +61,7 @@ class Settings(Table, frozen=True, kw_only=True):
             if self.environment in BUILT_IN:
                 return Environment.named(self.environment)
             no_such_environment(self.environment, own=self.environments)
-        return environment_of(self.environment, table, folder=self.source.parent if self.source else Path.cwd())
+        return environment_of(self.environment, table, folder=self.folder)
 
     def identity_for(self, service: str) -> IdentitySettings:
         """Give the certificate of a service: the one its table names, else ``[identity]``.
@@ -77,7 +77,24 @@ class Settings(Table, frozen=True, kw_only=True):
             "inter_ror": self.inter_ror.identity or self.rorn.identity,
             "annuaire": self.annuaire.identity,
         }[service]
-        return self._default_identity() if name is None else self._named_identity(name, service)
+        return self.identity_named(name, by=service)
+
+    def identity_named(self, name: str | None, *, by: str) -> IdentitySettings:
+        """Give a certificate by the name of its table, or ``[identity]`` for None.
+
+        Args:
+            name: of a table ``[identities.NAME]``.
+            by: the table that names it, for the message.
+
+        Raises:
+            ConfigurationError: no certificate is configured, or the name has no table.
+        """
+        return self._default_identity() if name is None else self._named_identity(name, by)
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start: the folder of the file, else the current one."""
+        return self.source.parent if self.source else Path.cwd()
 
     def _named_identity(self, name: str, service: str) -> IdentitySettings:
         if name in self.identities:

@@ -16,6 +16,8 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry, Timeout
 
 from ror_sante.errors import ConfigurationError, masked_url
+from ror_sante.tls.cancel import current
+from ror_sante.tls.connecting import connected
 from ror_sante.tls.context import DestinedSocket
 from ror_sante.tls.faults import translate
 from ror_sante.tls.process import check_process
@@ -94,7 +96,10 @@ class _FinalResponse(http.client.HTTPResponse):
 
 
 class _BoundedConnection(HTTPSConnection):
-    """A connection on which status line and headers together take no longer than one read may."""
+    """A connection on which status line and headers together take no longer than one read may.
+
+    Every wait on it ends when the work that it serves is cancelled (`ror_sante.tls.cancel`).
+    """
 
     response_class = _FinalResponse
 
@@ -108,7 +113,17 @@ class _BoundedConnection(HTTPSConnection):
             super().connect()  # the failed socket is closed; close() would forget the tunnel of a proxy
 
     def _new_conn(self) -> socket.socket:
-        return DestinedSocket.taking(super()._new_conn(), self._tunnel_port or self.port)
+        cancel = current()
+        # Where somebody may cancel, by a socket that is known to him before it waits for the peer.
+        plain = super()._new_conn() if cancel is None else connected(self, cancel)
+        return DestinedSocket.taking(plain, self._tunnel_port or self.port)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send the head of a request; a connection that was kept alive serves another piece of work now."""
+        cancel = current()
+        if cancel is not None and self.sock is not None:
+            cancel.take(self.sock)
+        super().request(*args, **kwargs)
 
     def _forget_session(self) -> bool:
         context: Any = self.ssl_context

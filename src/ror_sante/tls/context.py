@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ror_sante.errors import ConfigurationError, ServerNotTrustedError, UsageError, printable
 from ror_sante.pki.anchor import TrustAnchor
+from ror_sante.tls.cancel import current
 from ror_sante.tls.keys import load_identity
 from ror_sante.tls.process import check_process
 from ror_sante.tls.resumption import LONGEST, Place, Shelf, Warrant
@@ -103,6 +104,9 @@ class CheckedSocket(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         """Shake hands, then check before the first byte of a request that the chain ends at a pinned root."""
+        cancel = current()
+        if cancel is not None:
+            cancel.take(self)
         super().do_handshake(block)
         context = self._context  # type: ignore[attr-defined]  # private, and the same in CPython 3.11 to 3.13
         context.check_pin(self._sslobj)  # type: ignore[attr-defined]  # likewise
