@@ -30,6 +30,9 @@ _OFFERS_A_UNIT: Final = 2
 _UNITS_A_SITE: Final = 4
 _SITES_A_LEGAL: Final = 3
 
+_REGION_NUMBERS: Final = 10_000  # set apart for the organizations and people of each region
+_SHARED_BY: Final = "11"  # whose numbers the shared records bear
+
 FIRST_ID: Final = {
     "HealthcareService": 100_001,
     "Location": 252_001,
@@ -52,16 +55,22 @@ class Directory:
     Args:
         size: how many HealthcareService there are; the other types follow from it.
         seed: another seed gives other records.
+        region: the INSEE code of the one region that all places lie in; empty spreads them over the country. The
+            national numbers of two regions differ.
+        shared: how many of the first HealthcareService bear the same national identifier in every region.
 
     Raises:
         ConfigurationError: a negative size.
     """
 
-    def __init__(self, size: int = 5000, seed: int = 1) -> None:
+    def __init__(self, size: int = 5000, seed: int = 1, *, region: str = "", shared: int = 0) -> None:
         if size < 0:
             raise ConfigurationError("the simulator's size is negative", hint="Give the number of HealthcareService.")
         self.size = size
         self.seed = seed
+        self._shared = shared
+        self._towns = tuple(city for city in (*words.CITIES, *words.OVERSEAS) if city.region == region) or words.CITIES
+        self._before = int(region or 0) * _REGION_NUMBERS
         self._encoded = lru_cache(maxsize=_CACHED)(self._encode)
         self._referrers: dict[str, dict[str, list[Record]]] = {}
 
@@ -173,7 +182,7 @@ class Directory:
         return _START + 60 * self._draw(f"{word}/updated", number, _MINUTES)
 
     def _city(self, site: int) -> words.City:
-        return self._pick(words.CITIES, "city", site)
+        return self._pick(self._towns, "city", site)
 
     # -------------------------------------------------------------- one of each
 
@@ -198,7 +207,7 @@ class Directory:
             self._updated("offer", number),
             city,
             name=f"{activity} - {mode}",
-            identifiers=(("", f"{city.region}/{300_000 + number}"),),
+            identifiers=(("", f"{_SHARED_BY if number < self._shared else city.region}/{300_000 + number}"),),
             codes={name: ((system, code),) for name, (system, (code, _)) in chosen.items()}
             | {"characteristic": ((words.CARE_MODE, chosen["characteristic"][1][0]), (words.SPECIALISATION, special))},
             displays={name: display for name, (_, (_, display)) in chosen.items()} | {"special": special_display},
@@ -230,7 +239,7 @@ class Directory:
             name=f"{display} {number % _UNITS_A_SITE + 1}",
             identifiers=(
                 (words.LOCATION_ID, f"{city.region}/{190_000 + number}"),
-                (words.LOCATION_ID, f"1{_FINESS_SITE.format(site)}/SIM{number:05d}"),
+                (words.LOCATION_ID, f"1{_FINESS_SITE.format(self._before + site)}/SIM{number:05d}"),
             ),
             codes=codes,
             displays={"type": display},
@@ -242,7 +251,7 @@ class Directory:
         )
 
     def _legal(self, number: int) -> Record:
-        finess = _FINESS_LEGAL.format(number)
+        finess = _FINESS_LEGAL.format(self._before + number)
         name, status = self._pick(words.LEGAL_NAMES, "legal", number)
         return Record(
             "Organization",
@@ -255,14 +264,14 @@ class Directory:
             identifiers=(
                 (words.ID_NAT_STRUCT, f"1{finess}"),
                 (words.FINESS, finess),
-                (words.SIRENE, _SIREN.format(number)),
+                (words.SIRENE, _SIREN.format(self._before + number)),
             ),
             codes={"type": ((words.LEGAL_STATUS, status),)},
             displays={"type": words.LEGAL_STATUSES[status]},
         )
 
     def _site(self, number: int) -> Record:
-        finess = _FINESS_SITE.format(number)
+        finess = _FINESS_SITE.format(self._before + number)
         legal = number // _SITES_A_LEGAL
         code, display = self._pick(words.ESTABLISHMENTS, "establishment", number)
         return Record(
@@ -276,7 +285,7 @@ class Directory:
             identifiers=(
                 (words.ID_NAT_STRUCT, f"1{finess}"),
                 (words.FINESS, finess),
-                (words.SIRENE, f"{_SIREN.format(legal)}{number:05d}"),
+                (words.SIRENE, f"{_SIREN.format(self._before + legal)}{number:05d}"),
             ),
             codes={"type": ((words.ESTABLISHMENT, code),)},
             displays={"type": display},
@@ -308,11 +317,11 @@ class Directory:
             str(FIRST_ID["Practitioner"] + number),
             number,
             self._updated("practitioner", number),
-            self._pick(words.CITIES, "home", number),
+            self._pick(self._towns, "home", number),
             name=self._pick(words.FAMILY_NAMES, "family", number),
             given=given,
             kind=gender,
-            identifiers=((words.RPPS, _RPPS.format(number)),),
+            identifiers=((words.RPPS, _RPPS.format(self._before + number)),),
         )
 
     def _role(self, number: int) -> Record:
@@ -329,7 +338,7 @@ class Directory:
             self._city(site),
             name=person.name,
             given=person.given,
-            identifiers=(("", _ROLE.format(number)),),
+            identifiers=(("", _ROLE.format(self._before + number)),),
             codes={"role": ((words.PROFESSION, code),), "mode": ((words.EXERCISE_MODE, mode),)},
             displays={"role": display, "mode": mode_display},
             links={

@@ -223,6 +223,8 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
 # META lists the chain to the organization in its :above form alone: the match may stand anywhere up the tree.
 _CHAINS: Final = {"HealthcareService": {"location.": "Location", "organization.": "Organization"}}
 _ABOVE: Final = ":above"
+# The FHIR guide of exposure model 2.4 (me24) has these; the statement of model 3.0 lists them no more.
+_CODE_REGION: Final = {"Location": "code-region", "HealthcareService": "location:code-region"}
 _IGNORED: Final = frozenset({"_format", "_pretty"})
 _CONTROLS: Final = ("_count", "_filter", "_include", "_include:iterate", "_revinclude", "_revinclude:iterate", "_sort")
 # META: the chains leave these out.
@@ -323,6 +325,9 @@ class _Reader:
             return self._had(resource_type, name, value)
         if name == f"{_PERSON}identifier" and resource_type == "HealthcareService":
             return self._had(resource_type, f"_has:PractitionerRole:service:{name}", value)
+        if name == _CODE_REGION.get(resource_type):
+            codes = {part.rpartition("|")[2] for part in value.split(",")}
+            return lambda record: record.city.region in codes
         for prefix, target in _CHAINS.get(resource_type, {}).items():
             if name.startswith(prefix):
                 return self._chained(name, value, prefix=prefix, target=target)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ror_sante.environments import Coding, Environment
 from ror_sante.errors import ConfigurationError
+from ror_sante.simulator import regions
 from ror_sante.simulator.annuaire import Annuaire
 from ror_sante.simulator.clock import SimulatorClock
 from ror_sante.simulator.config_folder import write_folder
@@ -26,6 +27,7 @@ from ror_sante.simulator.listener import PATIENCE
 from ror_sante.simulator.messages import HTML, Call, Peer, Reply, RequestSeen, Service
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.simulator.ports import Ports, mutual_tls, public_tls, tls_per_path
+from ror_sante.simulator.regions import Regions
 from ror_sante.simulator.tokens import TOKEN_PATH, Account, TokenService
 from ror_sante.simulator.variants import Variants
 from ror_sante.sync.files import write_private
@@ -119,6 +121,7 @@ class Simulator:
             bound=self.variants.bound_tokens,
         )
         self._fhir = FhirService(self._first, self._tokens, self.variants, now=self.clock.now, origin=lambda: self.url)
+        self._regions = Regions(self._tokens, self.variants, seed=seed, now=self.clock.now, origin=lambda: self.url)
         self._extraction = ExtractionService()
         self._gateway = GatewayService(
             Annuaire(size, seed), now=self.clock.now, origin=lambda: self.gateway_url, life=self.variants.page_life
@@ -173,6 +176,7 @@ class Simulator:
         self._received_chain = ()
         self._tokens.reset()
         self._fhir.reset()
+        self._regions.reset()
         self._extraction.reset()
         self._gateway.reset()
         self.clock.reset()
@@ -247,6 +251,7 @@ class Simulator:
         *,
         at: At | None = None,
         seconds: float | None = None,
+        region: str | None = None,
     ) -> None:
         """Let the next answers fail in a named way; faults strike in the order in which they were asked for.
 
@@ -256,11 +261,37 @@ class Simulator:
             at: strike at the token endpoint, at the FHIR service, there at one step of an export alone, at the
                 extractions or at the gateway of the Annuaire Santé; None is where the fault belongs.
             seconds: the length of ``slow`` and ``drip``.
+            region: strike at the endpoint of this region alone, and there at the token endpoint or the FHIR service.
 
         Raises:
             ConfigurationError: an unknown name, or arguments that make no sense.
         """
-        self._faults.add(name, times, at=at, seconds=seconds)
+        if region is None:
+            self._faults.add(name, times, at=at, seconds=seconds)
+        else:
+            self._regions.fault(region, name, times, at=at, seconds=seconds)
+
+    def region(
+        self, region: str, *, size: int | None = None, delay: float | None = None, shared: int = 0
+    ) -> tuple[str, str]:
+        """Change the endpoint of a region, until `reset`, and tell where it is.
+
+        Each region has 200 HealthcareService of its own at first, and answers at once.
+
+        Args:
+            region: its name or INSEE code.
+            size: how many HealthcareService there are; None leaves them.
+            delay: seconds before each answer of its FHIR service; None leaves it.
+            shared: how many of these bear the same national identifier in every region that shares them.
+
+        Returns:
+            Its FHIR base and its token endpoint; the national one serves it too.
+
+        Raises:
+            ConfigurationError: no such region, a negative number, or the simulator does not run.
+        """
+        self._regions.change(region, size=size, delay=delay, shared=shared)
+        return self._regions.url(region), self._regions.token_url(region)
 
     @property
     def requests(self) -> list[RequestSeen]:
@@ -336,14 +367,18 @@ class Simulator:
 
     def _answer(self, service: Service, call: Call) -> Reply:
         """Give the good reply, or what a fault makes of it, and remember the request."""
-        place = "token" if (service, call.path) == ("ror", TOKEN_PATH) else _PLACES[service]
-        scene = Scene(self._good(place, call), call, self.clock.now(), self._ports.origin(service), self._tokens.revoke)
-        reply = self._compressed(self._faults.strike(place, scene), call)
+        regional = service == "ror" and call.path.startswith(regions.PREFIX)
+        reply = self._compressed(self._regions.answer(call) if regional else self._struck(service, call), call)
         status = reply.status if reply.delivery.cut in ("", "half") else 0
         self._requests.append(
             RequestSeen(call.method, call.path, call.query, call.headers, status, call.peer.subject_dn, service)
         )
         return reply
+
+    def _struck(self, service: Service, call: Call) -> Reply:
+        place = "token" if (service, call.path) == ("ror", TOKEN_PATH) else _PLACES[service]
+        scene = Scene(self._good(place, call), call, self.clock.now(), self._ports.origin(service), self._tokens.revoke)
+        return self._faults.strike(place, scene)
 
     def _good(self, place: Place, call: Call) -> Reply:
         match place:

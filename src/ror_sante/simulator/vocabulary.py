@@ -140,6 +140,13 @@ CITIES: Final = (
     City("Bastia", "2B033", "20200", "94", 42.6973, 9.4509),
     City("Saint-Denis", "97411", "97400", "04", -20.8789, 55.4481),
 )
+# Where the regional directories have their records, beside the towns above.
+OVERSEAS: Final = (
+    City("Basse-Terre", "97105", "97100", "01", 15.9958, -61.7292),
+    City("Fort-de-France", "97209", "97200", "02", 14.6037, -61.0667),
+    City("Cayenne", "97302", "97300", "03", 4.9372, -52.3260),
+    City("Mamoudzou", "97611", "97600", "06", -12.7806, 45.2278),
+)
 
 # Nobody and nothing bears these names, as far as we know.
 LEGAL_NAMES: Final = (

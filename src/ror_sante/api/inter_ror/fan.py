@@ -73,6 +73,7 @@ class Page:
 
     code: str
     entries: list[Looked]
+    matches: int
 
 
 _Way: TypeAlias = "Stream[Page | RegionAccount | BaseException]"
@@ -122,6 +123,7 @@ class FanOut:
         self._clock = clock
         self._settled = settled
         self._cancels = {task.code: Cancel() for task in self._tasks}
+        self._given = dict.fromkeys((task.code for task in self._tasks), 0)
         self._open = {task.code for task in self._tasks}
         self._stream: _Way = Stream(_ROOM, now=clock.monotonic)
         self.accounts: dict[str, RegionAccount] = {}
@@ -144,6 +146,7 @@ class FanOut:
                 if isinstance(item, RegionAccount):
                     self._settle(item)
                     continue
+                self._given[item.code] += item.matches
                 away = self._clock.monotonic()
                 yield item
                 deadline.extend(self._clock.monotonic() - away)
@@ -153,7 +156,7 @@ class FanOut:
     def give_up(self) -> None:
         """Account for a search that never began, or that ended."""
         for code in sorted(self._open):
-            self._settle(_stopped(code))
+            self._settle(_stopped(code, self._given[code]))
 
     def _settle(self, account: RegionAccount) -> None:
         self._open.discard(account.code)
@@ -195,7 +198,7 @@ class FanOut:
                 thread.join(_AGAIN)
         if late:
             for code in sorted(self._open):
-                self._settle(_overdue(code, self._limits.deadline))
+                self._settle(_overdue(code, self._given[code], self._limits.deadline))
         self.give_up()
 
 
@@ -206,10 +209,11 @@ def _next(waiting: deque[Task]) -> Task | None:
         return None
 
 
-def _overdue(code: str, deadline: float) -> RegionAccount:
+def _overdue(code: str, count: int, deadline: float) -> RegionAccount:
     return RegionAccount(
         code=code,
         outcome=Outcome.LATE,
+        count=count,
         seconds=deadline,
         reason="time",
         message=f"it had not answered when the deadline of {deadline:g} s for all regions passed",
@@ -217,9 +221,9 @@ def _overdue(code: str, deadline: float) -> RegionAccount:
     )
 
 
-def _stopped(code: str) -> RegionAccount:
+def _stopped(code: str, count: int) -> RegionAccount:
     message = "the search was given up before it had answered"
-    return RegionAccount(code=code, outcome=Outcome.FAILED, reason="stopped", message=message)
+    return RegionAccount(code=code, outcome=Outcome.FAILED, count=count, reason="stopped", message=message)
 
 
 class _Region:
@@ -271,7 +275,7 @@ class _Region:
         entries = looked((*matches, *bundle.included))
         self._count += len(matches)
         self._total = bundle.total if self._total is None else self._total
-        return Page(self._task.code, entries)
+        return Page(self._task.code, entries, len(matches))
 
     def _answered(self, walk: PageWalk) -> RegionAccount:
         enough = self._task.enough
@@ -293,6 +297,10 @@ class _Region:
             hint="The other regions do not wait for it; `ror-sante smoke-test --service inter-ror` asks at once.",
         )
 
+    def _message(self, outcome: Outcome, error: RorError | None) -> str:
+        told = "" if error is None else error.message
+        return f"no whole answer within {self._limit:g} s: {told}" if outcome is Outcome.LATE else told
+
     def _account(self, outcome: Outcome, reason: str = "", error: RorError | None = None) -> RegionAccount:
         return RegionAccount(
             code=self._task.code,
@@ -300,7 +308,7 @@ class _Region:
             count=self._count,
             seconds=self._spent,
             reason=reason,
-            message="" if error is None else error.message,
+            message=self._message(outcome, error),
             hint=_hint(outcome, error),
             total=self._total,
             error=error,
