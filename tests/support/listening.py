@@ -27,6 +27,21 @@ def listening() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
         yield start
 
 
+@pytest.fixture
+def dropping() -> Iterator[int]:
+    """Give a port where nobody answers, not even with a refusal: its backlog is full, so the kernel drops packets."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        port: int = server.getsockname()[1]
+        yield port
+
+
 def _accept(server: socket.socket, serve: Callable[[socket.socket], None]) -> None:
     with contextlib.suppress(OSError):
         while True:

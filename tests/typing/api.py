@@ -20,6 +20,7 @@ from ror_sante import (
     Finding,
     IdentityError,
     IdentitySource,
+    InterRorClient,
     NationalRorClient,
     RateLimitedError,
     Resource,
@@ -38,6 +39,7 @@ from ror_sante import (
     load_settings,
 )
 from ror_sante.api.filters import Condition
+from ror_sante.api.inter_ror import Account, Outcome, RegionalResult, Row
 from ror_sante.api.query import HealthcareServiceQuery, LocationQuery
 from ror_sante.api.views import HealthcareServiceView, OrganizationView, Position, PractitionerView, views
 
@@ -145,3 +147,13 @@ with Simulator(SimulatorPki.create(), size=10) as simulator:
     assert_type(simulator.url, str)
     assert_type(simulator.identity, ClientIdentity)
     assert_type(simulator.anchor, TrustAnchor)
+
+# One question to many regions.
+with InterRorClient.from_settings(load_settings()) as regions:
+    search = regions.search(HealthcareServiceQuery().name("x"), regions=["11", "Bretagne"], max_results=3)
+    for row in search:
+        assert_type(row, Row)
+        assert_type(row.distance, float | None)
+    assert_type(search.account, Account)
+    assert_type(regions.search("Location", {"name": "x"}).result(), RegionalResult)
+    assert_type(search.account["11"].outcome, Outcome)

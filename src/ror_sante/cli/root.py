@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "smoke-test": ("ror_sante.cli.smoke:smoke_test", "Climb from the certificate to one real search, rung by rung."),
     "identity": ("ror_sante.cli.identity:identity", "Look at our certificate."),
     "rorn": ("ror_sante.cli.rorn:rorn", "Search and read the national ROR."),
+    "inter-ror": ("ror_sante.cli.inter_ror:inter_ror", "Search all regions with one question."),
     "status": ("ror_sante.cli.status:status", "Tell how old a copy is, what it holds, and what to worry about."),
     "simulator": ("ror_sante.cli.simulator:simulator", "Run a stand-in of the services on this machine."),
     "config": ("ror_sante.cli.config:config", "Show, make or check the settings."),

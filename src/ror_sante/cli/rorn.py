@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.live import Live
-from rich.spinner import Spinner
 
 from ror_sante.api.capability import differences
 from ror_sante.api.national import NationalRorClient
-from ror_sante.api.query import HealthcareServiceQuery
 from ror_sante.api.views import Pool
 from ror_sante.cli import rows, table
-from ror_sante.cli.console import console, text
 from ror_sante.cli.delta import delta
 from ror_sante.cli.export import export
 from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.searching import about_place, brought, pair, progress
 from ror_sante.cli.statement import comparison, summary
 from ror_sante.cli.verb import Verb, VerbGroup, ending
 
@@ -38,24 +34,6 @@ def rorn() -> None:
     """Search and read the national ROR."""
 
 
-def _about_place(command: F) -> F:
-    """Add the options that say where to call and how to print."""
-    for option in (
-        click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit."),
-        click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Its passphrase."),
-        click.option("--p12", type=click.Path(path_type=Path), metavar="FILE", help="Use this P12 instead."),
-        click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or one of the settings."),
-        click.option(
-            "--format",
-            "style",
-            type=click.Choice(rows.FORMATS),
-            help="Default: table on a terminal, ndjson in a pipe.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @rorn.command(
     "search",
     cls=Verb,
@@ -71,7 +49,7 @@ def _about_place(command: F) -> F:
 @click.option("--max", "most", type=click.IntRange(1), metavar="N", help="Stop after N; a table stops at 50.")
 @click.option("--included", is_flag=True, help="Also what _include and _revinclude bring.")
 @click.option("--allow-truncated", is_flag=True, help="Take the first 10 000 of a larger result.")
-@_about_place
+@about_place
 def search(
     *,
     resource_type: str,
@@ -90,9 +68,9 @@ def search(
     organization, city and telephone.
     """
     style = style or rows.default_format()
-    pairs = [*map(_pair, params), *_brought(resource_type, full_offer=full_offer)]
+    pairs = [*map(pair, params), *brought(resource_type, full_offer=full_offer)]
     limit = most or (rows.TABLE_ROWS + 1 if style == "table" else None)
-    with _client(place) as client, _progress(style) as tick:
+    with _client(place) as client, progress(style) as tick:
         found = client.search(
             resource_type,
             pairs,
@@ -110,12 +88,6 @@ def search(
     return 0
 
 
-def _brought(resource_type: str, *, full_offer: bool) -> tuple[tuple[str, str], ...]:
-    if full_offer and resource_type != HealthcareServiceQuery.resource_type:
-        raise click.BadParameter("it is for HealthcareService alone", param_hint="--full-offer")
-    return HealthcareServiceQuery().full_offer().params if full_offer else ()
-
-
 def _as_table(found: Iterable[Resource], shown: int | None, *, included: bool) -> tuple[int, bool]:
     """Print the matches, named by all that came along, and that too when it is wanted.
 
@@ -131,7 +103,7 @@ def _as_table(found: Iterable[Resource], shown: int | None, *, included: bool) -
 @rorn.command("read", cls=Verb, epilog=ending(_CODES, "ror-sante rorn read HealthcareService 252467"))
 @click.argument("resource_type", metavar="TYPE")
 @click.argument("resource_id", metavar="ID")
-@_about_place
+@about_place
 def read(*, resource_type: str, resource_id: str, style: str | None, **place: Any) -> int:
     """Read one resource by its technical id."""
     with _client(place) as client:
@@ -146,7 +118,7 @@ def read(*, resource_type: str, resource_id: str, style: str | None, **place: An
     epilog=ending(_CODES, "ror-sante rorn metadata --format json", "ror-sante rorn metadata --compare --format table"),
 )
 @click.option("--compare", is_flag=True, help="Print where the server and this client differ.")
-@_about_place
+@about_place
 def metadata(*, compare: bool, style: str | None, **place: Any) -> int:
     """Print what the server says it can do.
 
@@ -177,32 +149,6 @@ def _client(flags: dict[str, Any]) -> Iterator[NationalRorClient]:
             place.settings, identity=identity, environment=place.environment
         ) as client:
             yield client
-
-
-def _pair(word: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not name or not equals:
-        raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="-p")
-    return name, value
-
-
-@contextlib.contextmanager
-def _progress(style: str) -> Iterator[Callable[[Iterable[Resource]], Iterator[Resource]]]:
-    """Count on stderr while rows come, when a person looks there and the rows go elsewhere."""
-    if not sys.stderr.isatty() or (sys.stdout.isatty() and style != "table"):
-        yield iter
-        return
-    spinner = Spinner("dots", text("searching…"))
-    # Live would send stdout through its own console: the rows must go where they belong.
-    with Live(spinner, console=console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False):
-
-        def tick(resources: Iterable[Resource]) -> Iterator[Resource]:
-            for number, resource in enumerate(resources, start=1):
-                if number % 100 == 0:
-                    spinner.update(text=text(f"{number} so far…"))
-                yield resource
-
-        yield tick
 
 
 def _tell(count: int, *, more: bool) -> None:

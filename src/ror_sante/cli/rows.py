@@ -105,10 +105,20 @@ def write(resources: Iterable[Resource], style: str, *, resource_type: str, sing
     count = itertools.count()
     # zip() counts what passes; the counter comes second, so that the end of the resources is not counted.
     passing = (resource for resource, _ in zip(resources, count, strict=False))
-    show = _visible if sys.stdout.isatty() else _escaped if style != "csv" and not _is_utf8() else str
-    for line in writers[style](passing):
-        sys.stdout.write(show(line))
+    emit(writers[style](passing), style)
     return next(count)
+
+
+def emit(lines: Iterable[str], style: str) -> None:
+    """Write lines on stdout as they come: JSON stays JSON in a narrow encoding, and a terminal is sent no control.
+
+    Args:
+        lines: each with its end of line.
+        style: ``csv``, or a form of JSON.
+    """
+    show = _visible if sys.stdout.isatty() else _escaped if style != "csv" and not _is_utf8() else str
+    for line in lines:
+        sys.stdout.write(show(line))
 
 
 def _ndjson(resources: Iterator[Resource]) -> Iterator[str]:
@@ -129,9 +139,9 @@ def _object(resources: Iterator[Resource]) -> Iterator[str]:
 
 def _csv(resources: Iterator[Resource], resource_type: str) -> Iterator[str]:
     columns = columns_of(resource_type)
-    yield _csv_line([name for name, _ in columns])
+    yield csv_line([name for name, _ in columns])
     for resource in resources:
-        yield _csv_line([harmless(value) for value in values(resource, columns)])
+        yield csv_line([harmless(value) for value in values(resource, columns)])
 
 
 class _Echo:
@@ -141,7 +151,8 @@ class _Echo:
         return line
 
 
-def _csv_line(cells: list[str]) -> str:
+def csv_line(cells: list[str]) -> str:
+    """Write one line of CSV, its end included."""
     line: str = csv.writer(_Echo(), lineterminator="\n").writerow(cells)
     return line
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ror_sante.api.inter_ror.regions import chosen
 from ror_sante.cli.files import private_text
 from ror_sante.cli.place import pki_of, simulator_class
 from ror_sante.cli.verb import Verb, ending
@@ -37,6 +38,13 @@ if TYPE_CHECKING:
     "--port", type=click.IntRange(0, 65_533), default=0, metavar="N", help="First of three; default: free ones."
 )
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:TIMES]", help="Misbehave; repeat it for more.")
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="WHICH[,KEY=VALUE]",
+    help="Regional endpoint: delay=, size=, shared=, fault=; repeat it for more.",
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write settings and P12 there.")
 @click.option("--ready-file", type=click.Path(path_type=Path), metavar="FILE", help="Written once it answers.")
 @click.option("--pki", type=click.Path(path_type=Path), metavar="DIR", help="The PKI of certs-test/make.py.")
@@ -46,6 +54,7 @@ def simulator(
     *,
     port: int,
     faults: tuple[str, ...],
+    regions: tuple[str, ...],
     out: Path | None,
     ready_file: Path | None,
     pki: Path | None,
@@ -55,7 +64,8 @@ def simulator(
     """Run a stand-in of the services on this machine.
 
     It runs until Ctrl-C or SIGTERM, which is its good end. It has its own certification authority and made-up data, and
-    writes a settings file that points at it.
+    writes a settings file that points at it. Each region named by --region (its name, its code, or all) is asked at
+    its own endpoint, /regions/CODE, and may be slow (delay, in seconds), small or large (size), or faulty.
     """
     made = simulator_class()
     tree = None if pki is None else pki_of(pki)
@@ -66,7 +76,8 @@ def simulator(
         for word in faults:
             name, times = _fault(word)
             running.fault(name, times=times)
-        settings = running.write_config(folder)
+        named = [code for word in regions for code in _region(running, word)]
+        settings = running.write_config(folder, regions=named)
         _tell(running, settings)
         if ready_file is not None:
             stack.callback(ready_file.unlink, missing_ok=True)
@@ -84,6 +95,28 @@ def _fault(word: str) -> tuple[str, int | None]:
     if not times.isdecimal() or not int(times):
         raise click.BadParameter(f"{word!r} is not NAME or NAME:TIMES", param_hint="--fault")
     return name, int(times)
+
+
+def _region(running: Simulator, word: str) -> tuple[str, ...]:
+    """Read ``WHICH,delay=2,size=50,shared=3,fault=http-500``, and give the codes that it names."""
+    which, *keys = word.split(",")
+    said = dict(key.partition("=")[::2] for key in keys)
+    try:
+        size = int(said.pop("size")) if "size" in said else None
+        delay = float(said.pop("delay")) if "delay" in said else None
+        shared = int(said.pop("shared", "0"))
+    except ValueError:
+        raise click.BadParameter(f"{word!r} holds a number that is none", param_hint="--region") from None
+    fault = said.pop("fault", None)
+    if said:
+        known = "delay, size, shared and fault"
+        raise click.BadParameter(f"{word!r}: {next(iter(said))} is none of {known}", param_hint="--region")
+    codes = chosen(which)
+    for code in codes:
+        running.region(code, size=size, delay=delay, shared=shared)
+        if fault is not None:
+            running.fault(fault, None, region=code)
+    return codes
 
 
 def _tell(running: Simulator, settings: Path) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _GAP: Final = 2
 _NARROWEST: Final = 4
 # Half a telephone number helps nobody; names may be cut.
-_WHOLE: Final = {"id", "kind", "RPPS", "status", "free beds", "distance", "phone", "changed"}
+_WHOLE: Final = {"id", "region", "kind", "RPPS", "status", "free beds", "distance", "phone", "changed"}
 _DATE: Final = len("2026-01-01")
 
 
@@ -42,16 +42,26 @@ def write(listed: Iterable[Resource], pool: Pool) -> int:
     Returns:
         How many rows were printed.
     """
-    seen = [pool.view(resource) for resource in listed]
-    groups = [
-        [view for view in seen if view.resource_type == kind]
-        for kind in dict.fromkeys(view.resource_type for view in seen)
-    ]
-    for number, group in enumerate(groups):
+    return write_views([(pool.view(resource), "") for resource in listed])
+
+
+def write_views(seen: Sequence[tuple[View, str]]) -> int:
+    """Print one table a resource type, in the order in which the types come.
+
+    Args:
+        seen: each view, with the regions that it came from where that is told.
+
+    Returns:
+        How many rows were printed.
+    """
+    kinds = dict.fromkeys(view.resource_type for view, _ in seen)
+    for number, kind in enumerate(kinds):
+        group = [each for each in seen if each[0].resource_type == kind]
         if number:
             console().print()
-        columns = _COLUMNS.get(type(group[0]), _OTHER)
-        grid([name for name, _ in columns], [[cell(view) for _, cell in columns] for view in group])
+        columns = _COLUMNS.get(type(group[0][0]), _OTHER)
+        names = ["region", *(name for name, _ in columns)]
+        grid(names, [[regions, *(cell(view) for _, cell in columns)] for view, regions in group])
     return len(seen)
 
 

@@ -27,6 +27,7 @@ CODES: Final = {
     3: "our certificate: wrong passphrase, expired, not AUTH_CLI, no chain",
     4: "no trusted connection, or our certificate is refused by the server",
     5: "the service says no: no token, refused, not found, unreadable, cut",
+    6: "a partial result: some regions did not answer whole",
     7: "another run works on the same folder",
     70: "a fault of ror-sante itself; please report it",
     130: "interrupted by Ctrl-C",

@@ -10,6 +10,7 @@ from ror_sante.errors import ConfigurationError, printable
 from ror_sante.sync.files import private_folder, write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from ror_sante.environments import Coding
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 SETTINGS: Final = "ror-sante.toml"
 
 
-def write_folder(folder: Path, simulator: Simulator, client: Issued) -> Path:
+def write_folder(folder: Path, simulator: Simulator, client: Issued, regions: Iterable[str] = ()) -> Path:
     """Write the files, each of mode 0600, in a folder of mode 0700.
 
     Args:
         folder: where; made when missing.
         simulator: a running simulator.
         client: the certificate to hand out.
+        regions: the codes of the regions that are asked at their own endpoints.
 
     Returns:
         The settings file.
@@ -43,7 +45,7 @@ def write_folder(folder: Path, simulator: Simulator, client: Issued) -> Path:
         "api.key": f"{simulator.api_key}\n".encode(),
         "web-root.pem": simulator.pki.web.root_pem(),
         "simulator.env": _variables(folder.absolute(), simulator).encode(),
-        SETTINGS: _settings(simulator).encode(),
+        SETTINGS: (_settings(simulator) + "".join(_region(simulator, code) for code in regions)).encode(),
     }
     try:
         private_folder(folder)
@@ -83,6 +85,15 @@ annuaire_download_url = "{environment.annuaire_download_url}"
 annuaire_fhir_url = "{environment.annuaire_fhir_url}"
 anchors = ["root.pem"]
 annuaire_fhir_anchors = ["web-root.pem"]
+"""
+
+
+def _region(simulator: Simulator, code: str) -> str:
+    base_url, token_url = simulator.region(code)
+    return f"""
+[inter_ror.regions.{code}]
+base_url = "{base_url}"
+token_url = "{token_url}"
 """
 
 

@@ -81,8 +81,8 @@ class Regions:
     def change(self, region: str, *, size: int | None, delay: float | None, shared: int) -> None:
         """Change one endpoint; see `Simulator.region`."""
         code = region_code(region)
-        if delay is not None and delay < 0:
-            raise ConfigurationError("the delay of a region is negative")
+        if delay is not None and not 0 <= delay < float("inf"):
+            raise ConfigurationError("the delay of a region is a number of seconds, 0 or more")
         if size is not None or shared:
             directory = Directory(SIZE if size is None else size, self._seed, region=code, shared=shared)
             self._regions[code].fhir.directory = directory

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ror_sante.api.inter_ror.regions import chosen
 from ror_sante.environments import Coding, Environment
 from ror_sante.errors import ConfigurationError
 from ror_sante.simulator import regions
@@ -228,11 +229,13 @@ class Simulator:
             self._identity = self.pki.identity(self._client)
         return self._identity
 
-    def write_config(self, folder: str | PathLike[str]) -> Path:
+    def write_config(self, folder: str | PathLike[str], *, regions: str | Iterable[str] = ()) -> Path:
         """Write a folder that points any client here: ``ror-sante.toml``, P12, PEM files, ``simulator.env``.
 
         Args:
             folder: where; made when missing, closed to others, files in it replaced.
+            regions: names or codes of the regions that the inter-ROR search asks at their own endpoints, or ``all``;
+                the others are asked through the national service.
 
         Returns:
             The settings file, for ``--config`` or `ror_sante.settings.load_settings`.
@@ -240,7 +243,7 @@ class Simulator:
         Raises:
             ConfigurationError: it does not run, or a file cannot be written.
         """
-        return write_folder(Path(folder), self, self._client)
+        return write_folder(Path(folder), self, self._client, chosen(regions) if regions else ())
 
     # -------------------------------------------------------------- what a test sets and sees
 

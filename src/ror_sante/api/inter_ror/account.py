@@ -141,9 +141,16 @@ class Account:
 def judged(error: RorError) -> tuple[Outcome, str]:
     """Tell what an error says about a region: the outcome, and the reason in one word."""
     if isinstance(error, TokenError):
-        # A token endpoint that is down refuses nobody.
-        return (Outcome.FAILED, "service") if error.retryable else (Outcome.REFUSED, "token")
+        return _of_token(error)
     for kind, outcome, reason in _JUDGEMENTS:
         if isinstance(error, kind):
             return outcome, reason
     return Outcome.FAILED, "answer"
+
+
+def _of_token(error: TokenError) -> tuple[Outcome, str]:
+    """Tell a refusal from a token endpoint that is down, or that is none: these refuse nobody."""
+    status = 400 if error.status is None else error.status
+    if error.retryable or status >= 500:
+        return Outcome.FAILED, "service"
+    return (Outcome.REFUSED, "token") if status >= 400 else (Outcome.FAILED, "answer")

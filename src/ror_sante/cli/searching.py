@@ -1,0 +1,74 @@
+"""What the verbs that search have in common: the options of the place, the parameters, the progress."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.live import Live
+from rich.spinner import Spinner
+
+from ror_sante.api.query import HealthcareServiceQuery
+from ror_sante.cli import rows
+from ror_sante.cli.console import console, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+F = TypeVar("F", bound="Callable[..., Any]")
+T = TypeVar("T")
+
+
+def about_place(command: F) -> F:
+    """Add the options that say where to call and how to print."""
+    for option in (
+        click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit."),
+        click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Its passphrase."),
+        click.option("--p12", type=click.Path(path_type=Path), metavar="FILE", help="Use this P12 instead."),
+        click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or one of the settings."),
+        click.option(
+            "--format",
+            "style",
+            type=click.Choice(rows.FORMATS),
+            help="Default: table on a terminal, ndjson in a pipe.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def brought(resource_type: str, *, full_offer: bool) -> tuple[tuple[str, str], ...]:
+    """Give the parameters of ``--full-offer``."""
+    if full_offer and resource_type != HealthcareServiceQuery.resource_type:
+        raise click.BadParameter("it is for HealthcareService alone", param_hint="--full-offer")
+    return HealthcareServiceQuery().full_offer().params if full_offer else ()
+
+
+def pair(word: str) -> tuple[str, str]:
+    """Read ``NAME=VALUE``."""
+    name, equals, value = word.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="-p")
+    return name, value
+
+
+@contextlib.contextmanager
+def progress(style: str) -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
+    """Count on stderr while rows come, when a person looks there and the rows go elsewhere."""
+    if not sys.stderr.isatty() or (sys.stdout.isatty() and style != "table"):
+        yield iter
+        return
+    spinner = Spinner("dots", text("searching…"))
+    # Live would send stdout through its own console: the rows must go where they belong.
+    with Live(spinner, console=console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False):
+
+        def tick(resources: Iterable[T]) -> Iterator[T]:
+            for number, resource in enumerate(resources, start=1):
+                if number % 100 == 0:
+                    spinner.update(text=text(f"{number} so far…"))
+                yield resource
+
+        yield tick
