@@ -233,5 +233,5 @@ def test_any_fault_can_strike_a_file(ror_simulator: Simulator, caller: Any) -> N
 
 def test_a_fault_of_exports_has_its_place() -> None:
     """It cannot be sent elsewhere."""
-    with pytest.raises(ConfigurationError, match="one step of an export and nothing else"):
+    with pytest.raises(ConfigurationError, match="one step of an export or a download and nothing else"):
         Simulator(size=1).fault("export-lost", at="fhir")

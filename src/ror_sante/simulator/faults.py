@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 from ror_sante.errors import ConfigurationError, printable
+from ror_sante.simulator import extraction
 from ror_sante.simulator.export import ERRORS, ExportFile, Listed, Manifest, Pending, Started, lost_job
 from ror_sante.simulator.fhir import DIFFUSION_PATH, Page, unauthorized
 from ror_sante.simulator.gateway import GATEWAY_PATH, GatewayPage, stale, unauthorized_key
@@ -36,6 +37,7 @@ Place = Literal[
     "manifest",
     "file",
     "extraction",
+    "zip",
     "gateway",
     "gateway-page",
     "gateway-next",
@@ -51,6 +53,7 @@ _HELD: Final[dict[Place, Callable[[Any], bool]]] = {
     "poll": lambda body: isinstance(body, Pending | Manifest),
     "manifest": lambda body: isinstance(body, Manifest),
     "file": lambda body: isinstance(body, ExportFile),
+    "zip": lambda body: isinstance(body, extraction.Zipped),
     "gateway-page": lambda body: isinstance(body, GatewayPage),
     "gateway-next": lambda body: isinstance(body, GatewayPage) and body.next_link is not None,
     "gateway-further": lambda body: isinstance(body, GatewayPage) and body.further,
@@ -122,7 +125,8 @@ class Fault:
         sentence: what the client meets.
         place: which answers it strikes: of the ``token`` endpoint, of the ``fhir`` service, a ``page`` of search
             results, a page with a ``next`` link; of an export the ``kickoff``, a ``poll``, the ``manifest``, a
-            ``file``; of the Annuaire Santé the ``extraction`` downloads, the ``gateway``, there a ``gateway-page`` of
+            ``file``; of the Annuaire Santé the ``extraction`` downloads, the bytes of a ``zip``,
+            the ``gateway``, there a ``gateway-page`` of
             search results, one with a next link (``gateway-next``), one that such a link led to (``gateway-further``).
         effect: makes the bad reply of the good one.
     """
@@ -224,6 +228,18 @@ def _inside(url: str) -> str:
     """Give the same address on an internal host of the service."""
     parts = urlsplit(url)
     return urlunsplit(("https", "api-interne.ror.invalid", parts.path, parts.query, ""))
+
+
+def _rezipped(scene: Scene, change: Callable[[bytes], bytes]) -> Reply:
+    """Put another zip in the place of the good one; an answer to HEAD tells its size."""
+    body = scene.reply.body
+    if isinstance(body, extraction.Zipped):
+        return replace(scene.reply, body=replace(body, data=change(body.data)))
+    return replace(scene.reply, body=change(scene.reply.payload))
+
+
+def _next(reply: Reply) -> int:
+    return int(dict(reply.headers)["Content-Disposition"].rpartition("_")[2].removesuffix(".zip")) + 1
 
 
 _NO_EXPIRY: Final = {"access_token": "jeton-sans-date", "token_type": "Bearer"}
@@ -537,6 +553,63 @@ _TABLE: Final = (
         "gateway-next",
         lambda scene: scene.repaged(next_link=f"{scene.origin}{GATEWAY_PATH}/Practitioner?_elements=id{uuid.uuid4()}"),
     ),
+    # ---- extractions of the Annuaire Santé
+    Fault(
+        "extraction-none",
+        "There is no new file: 503.",
+        "extraction",
+        lambda _: extraction.page(503),
+    ),
+    Fault(
+        "extraction-too-soon",
+        "The last download is too close: 429, and no word of how long to wait.",
+        "extraction",
+        lambda _: extraction.page(429),
+    ),
+    Fault(
+        "extraction-502",
+        "A gateway on the way has no answer: 502.",
+        "extraction",
+        lambda _: extraction.page(502),
+    ),
+    Fault(
+        "extraction-no-name",
+        "The answer does not name the file, so that its version is not known.",
+        "extraction",
+        lambda scene: extraction.renamed(scene.reply, ""),
+    ),
+    Fault(
+        "extraction-evil-name",
+        "The answer names the file by a path out of the folder.",
+        "extraction",
+        lambda scene: extraction.renamed(scene.reply, "attachment; filename=../../../tmp/evil_202611250310.zip"),
+    ),
+    Fault(
+        "extraction-newer",
+        "The answer names a version that is a minute newer than the one before.",
+        "extraction",
+        lambda scene: extraction.renamed(
+            scene.reply, f"attachment; filename={scene.call.path.rpartition('/')[2]}_{_next(scene.reply)}.zip"
+        ),
+    ),
+    Fault(
+        "extraction-damaged",
+        "A byte in the middle of the zip is wrong.",
+        "zip",
+        lambda scene: _rezipped(scene, extraction.damaged),
+    ),
+    Fault(
+        "extraction-slip",
+        "The zip holds a member that would be unpacked above its folder.",
+        "extraction",
+        lambda scene: _rezipped(scene, extraction.slipped),
+    ),
+    Fault(
+        "extraction-bomb",
+        "A small zip that unpacks to 64 MiB.",
+        "extraction",
+        lambda scene: _rezipped(scene, extraction.bomb),
+    ),
     # ---- the token endpoint
     Fault(
         "unknown-dn",
@@ -612,7 +685,7 @@ class FaultQueue:
         if at not in _CHOSEN:
             raise ConfigurationError(f"a fault strikes at {', '.join(map(str, _CHOSEN[1:]))}")
         if fault.place not in _SERVICES and at is not None:
-            what = "pages of search results" if fault.place in _PAGES else "one step of an export"
+            what = "pages of search results" if fault.place in _PAGES else "one step of an export or a download"
             raise ConfigurationError(f"the fault {name} strikes {what} and nothing else")
         with self._lock:
             self._orders.append(_Ordered(fault, at or fault.place, times, seconds))

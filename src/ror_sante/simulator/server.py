@@ -123,7 +123,7 @@ class Simulator:
         )
         self._fhir = FhirService(self._first, self._tokens, self.variants, now=self.clock.now, origin=lambda: self.url)
         self._regions = Regions(self._tokens, self.variants, seed=seed, now=self.clock.now, origin=lambda: self.url)
-        self._extraction = ExtractionService()
+        self._extraction = ExtractionService(self.variants, seed=seed, now=self.clock.now)
         self._gateway = GatewayService(
             Annuaire(size, seed), now=self.clock.now, origin=lambda: self.gateway_url, life=self.variants.page_life
         )

@@ -29,6 +29,9 @@ class Variants:
         export_wait: seconds that it asks to wait, in ``Retry-After``.
         export_life: seconds that a job and its files are good for.
         export_cancel: a job can be deleted.
+        extraction_rows: rows of the first text of each extraction of the Annuaire Santé.
+        extraction_ranges: a download can start in the middle (``Accept-Ranges: bytes``).
+        extraction_validator: what tells one file of the same name from another: an ``etag``, a ``date``, or ``none``.
         manifest: ``full`` as Bulk Data describes it, or ``bare``: the addresses of the files and nothing else.
     """
 
@@ -48,3 +51,6 @@ class Variants:
     export_life: float = 3600.0
     export_cancel: bool = True
     manifest: Literal["full", "bare"] = "full"
+    extraction_rows: int = 2000
+    extraction_ranges: bool = True
+    extraction_validator: Literal["etag", "date", "none"] = "etag"
