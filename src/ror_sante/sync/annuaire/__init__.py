@@ -1,0 +1,1 @@
+"""Extractions of the Annuaire Santé on the disk: fetched, checked, read."""
