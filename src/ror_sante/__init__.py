@@ -13,6 +13,7 @@ from ror_sante._version import __version__
 
 if TYPE_CHECKING:
     from ror_sante.api.annuaire.client import AnnuaireSanteClient
+    from ror_sante.api.annuaire.extractions import ExtractionClient
     from ror_sante.api.fhir.bundle import Bundle
     from ror_sante.api.fhir.outcome import OperationOutcome
     from ror_sante.api.fhir.resource import Resource
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from ror_sante.settings import Settings, load_settings
     from ror_sante.simulator.pki import SimulatorPki
     from ror_sante.simulator.server import Simulator
+    from ror_sante.sync.annuaire.reading import Extraction
 
 __all__ = [
     "AccessDeniedError",
@@ -72,6 +74,8 @@ __all__ = [
     "Coding",
     "ConfigurationError",
     "Environment",
+    "Extraction",
+    "ExtractionClient",
     "Finding",
     "IdentityError",
     "IdentitySource",
@@ -123,6 +127,8 @@ _HOMES = {
     "ClientIdentity": "pki.identity",
     "Coding": "environments",
     "Environment": "environments",
+    "Extraction": "sync.annuaire.reading",
+    "ExtractionClient": "api.annuaire.extractions",
     "IdentitySource": "pki.source",
     "InterRorClient": "api.inter_ror",
     "NationalRorClient": "api.national",

@@ -25,7 +25,7 @@ class Bucket:
     pieces: list[bytes] = field(default_factory=list)
     starts: int = 0
 
-    def restart(self) -> None:
+    def begin(self, answer: Any) -> None:
         self.pieces.clear()
         self.starts += 1
 

@@ -95,9 +95,9 @@ def test_a_download_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
     """Started again it is empty; discarded it leaves nothing; finished it stays."""
     told: list[int] = []
     first = Download(tmp_path / "a", received=told.append)
-    first.restart()
+    first.begin(None)
     first.write(b"half")
-    first.restart()
+    first.begin(None)
     assert sum(told) == 0
     first.write(b"whole} \n")
     first.write(b"  ")
@@ -127,7 +127,7 @@ class Server:
         self.give = give
 
     def pour(self, url: str, sink: Any, **_: Any) -> None:
-        sink.restart()
+        sink.begin(None)
         self.give(url, sink)
 
 

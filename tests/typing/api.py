@@ -17,6 +17,8 @@ from ror_sante import (
     ClientRejectedError,
     Coding,
     Environment,
+    Extraction,
+    ExtractionClient,
     Finding,
     IdentityError,
     IdentitySource,
@@ -38,10 +40,13 @@ from ror_sante import (
     Validity,
     load_settings,
 )
+from ror_sante.api.annuaire.rows import PersonActivity
+from ror_sante.api.annuaire.rows import Row as ExtractionRow
 from ror_sante.api.filters import Condition
 from ror_sante.api.inter_ror import Account, Outcome, RegionalResult, Row
 from ror_sante.api.query import HealthcareServiceQuery, LocationQuery
 from ror_sante.api.views import HealthcareServiceView, OrganizationView, Position, PractitionerView, views
+from ror_sante.sync.annuaire.download import Downloaded, download
 
 now = datetime.now(UTC)
 
@@ -157,3 +162,15 @@ with InterRorClient.from_settings(load_settings()) as regions:
     assert_type(search.account, Account)
     assert_type(regions.search("Location", {"name": "x"}).result(), RegionalResult)
     assert_type(search.account["11"].outcome, Outcome)
+
+# Extractions of the Annuaire Santé.
+with ExtractionClient(Environment.production(), identity) as extractions:
+    assert_type(extractions.offer("PS_LibreAcces").available, bool)
+    assert_type(download(extractions, "PS_LibreAcces", Path("out"), keep=2), Downloaded)
+with Extraction("file.zip") as extraction:
+    for line in extraction.rows("SavoirFaire"):
+        assert_type(line.as_dict(), dict[str, str])
+        if isinstance(line, PersonActivity):
+            assert_type(line.postal_code, str)
+    for person in extraction.persons():
+        assert_type(person.rows, tuple[ExtractionRow, ...])

@@ -8,7 +8,13 @@ import click
 
 from ror_sante.cli.lazy import LazyGroup
 
-VERBS: Final[dict[str, tuple[str, str]]] = {}
+VERBS: Final[dict[str, tuple[str, str]]] = {
+    "download": (
+        "ror_sante.cli.download:download",
+        "Fetch an extraction of the Annuaire Santé, unless its version is there already.",
+    ),
+    "rows": ("ror_sante.cli.extraction_rows:rows", "Print the rows of an extraction, straight out of its zip."),
+}
 
 
 @click.group(cls=LazyGroup, verbs=VERBS)

@@ -159,8 +159,8 @@ def csv_line(cells: list[str]) -> str:
 
 def harmless(cell: str) -> str:
     """Show control characters, and put an apostrophe before what a spreadsheet would run."""
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cell)
-    return f"'{shown}" if cell.startswith(_FORMULA) else shown
+    plain = cell if cell.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cell)
+    return f"'{plain}" if cell.startswith(_FORMULA) else plain
 
 
 def columns_of(resource_type: str) -> tuple[tuple[str, str], ...]:

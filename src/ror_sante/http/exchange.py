@@ -76,8 +76,12 @@ class Sender(Protocol):
 class Sink(Protocol):
     """Takes a body piece by piece, and again from its start when an attempt failed half way."""
 
-    def restart(self) -> None:
-        """Forget what was taken: the body comes from its first byte."""
+    def begin(self, answer: Answer, /) -> None:
+        """Hear of a good answer whose body comes next: from its first byte, unless its status is 206.
+
+        Args:
+            answer: its status and headers; its body is empty.
+        """
         ...
 
     def write(self, data: bytes, /) -> object:
@@ -156,17 +160,27 @@ class Exchange:
             within=within,
         )
 
-    def pour(self, request: Request, sink: Sink, *, deadline: float, limits: Limits | None = None) -> Answer:
+    def pour(
+        self,
+        request: Request | Callable[[], Request],
+        sink: Sink,
+        *,
+        deadline: float,
+        limits: Limits | None = None,
+        judge: Judge | None = None,
+    ) -> Answer:
         """Send a request and hand the body of a good answer to a sink as it comes, never whole in memory.
 
-        Token, retries, judgement and errors are those of `send`; an attempt that breaks off half way is repeated from
-        the first byte. The body of an answer with another status than 200 to 299 is read as `send` does.
+        Token, retries, judgement and errors are those of `send`. An attempt that breaks off half way is repeated from
+        the first byte, unless the next request asks for the rest alone. The body of an answer with another status than
+        200 to 299 is read as `send` does.
 
         Args:
-            request: what to send.
+            request: what to send; or what gives it, asked before each attempt: of the same method and address.
             sink: takes the body; what it raises ends the call.
             deadline: seconds for the whole call, in place of the policy's: a file may take longer than a page.
             limits: how large the body may be; None takes the exchange's.
+            judge: takes the place of the exchange's own, for this call.
 
         Returns:
             The answer, with an empty body.
@@ -174,9 +188,11 @@ class Exchange:
         Raises:
             RorError: as `send`.
         """
-        call = _Call(self, request, self.judge, sink=sink, limits=limits)
+        first = request() if callable(request) else request
+        call = _Call(self, first, judge or self.judge, sink=sink, limits=limits)
+        call.anew = request if callable(request) else None
         retry = replace(self.retry, deadline=deadline)
-        return retry.run(call.attempt, repeatable=request.may_repeat, budget=self.session.budget, clock=self.clock)
+        return retry.run(call.attempt, repeatable=first.may_repeat, budget=self.session.budget, clock=self.clock)
 
 
 class _Bearer:
@@ -201,6 +217,7 @@ class _Call:
         limits: Limits | None = None,
         identity: ClientIdentity | None = None,
     ) -> None:
+        self.anew: Callable[[], Request] | None = None
         self._exchange = exchange
         self._identity = identity
         self._sink = sink
@@ -255,6 +272,8 @@ class _Call:
     def _exchanged(self, lease: Lease, bearer: _Bearer | None, end: float) -> Answer:
         """Send one request when it may go, read its answer whole, and give the connection back."""
         check_cancelled()
+        if self._sent and self.anew is not None:
+            self._request = self.anew()
         if self._exchange.rate is not None:
             self._exchange.rate.admit(self._request.url, within=self._left(end))
         self._sent += 1
@@ -273,10 +292,13 @@ class _Call:
         timeout = (min(limits.connect, left), min(limits.read, left))
         response = lease.exchange_send(outgoing, timeout=timeout)
         try:
-            body = self._body(response, end, timeout[1])
+            body = self._body(response, start, end, timeout[1])
         finally:
             response.close()  # a body that was read whole has given its connection back before
             response.release_conn()
+        return self._seen(response, start, body)
+
+    def _seen(self, response: BaseHTTPResponse, start: float, body: bytes) -> Answer:
         return Answer(
             method=self._request.method,
             url=self._request.url,
@@ -287,12 +309,12 @@ class _Call:
             received=self._clock.now(),
         )
 
-    def _body(self, response: BaseHTTPResponse, end: float, patience: float) -> bytes:
+    def _body(self, response: BaseHTTPResponse, start: float, end: float, patience: float) -> bytes:
         """Read the body; that of a good answer goes to the sink, if there is one."""
         about: dict[str, Any] = {"until": end, "patience": patience, "clock": self._clock}
         if self._sink is None or not 200 <= response.status < 300:
             return read_body(response, self._request, limits=self._exchange.limits, **about)
-        self._sink.restart()
+        self._sink.begin(self._seen(response, start, b""))
         pour_body(response, self._request, self._sink, limits=self._limits, **about)
         return b""
 

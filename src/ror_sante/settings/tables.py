@@ -155,12 +155,16 @@ class AnnuaireSettings(Table, frozen=True, kw_only=True):
         api_key_file: a file with the API key of the FHIR gateway alone.
         links: what to do with a next link of another origin: ``rebase`` it on the configured one, or ``refuse`` it.
         calls_per_second: how often the gateway is called at most; 17 is the quota of an application.
+        extractions: further open extractions, beside those that the package knows.
+        restricted_extractions: further extractions that want our certificate.
     """
 
     identity: str | None = None
     api_key_file: Path | None = None
     links: Literal["rebase", "refuse"] = "rebase"
     calls_per_second: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 17.0
+    extractions: tuple[str, ...] = ()
+    restricted_extractions: tuple[str, ...] = ()
 
 
 class RegionalAccount(Table, frozen=True, kw_only=True):

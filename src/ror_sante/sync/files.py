@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ror_sante.http.answer import Answer
+
 COMING: Final = ".coming"
 _BUFFER: Final = 256 * 1024  # bytes; the usual 8 KiB are two resources
 
@@ -99,8 +101,8 @@ class Download:
         self._beside = path.with_name(f"{path.name}.{secrets.token_hex(6)}{COMING}")
         self._file = create(self._beside)
 
-    def restart(self) -> None:
-        """Empty the file."""
+    def begin(self, _answer: Answer, /) -> None:
+        """Empty the file: the body comes from its first byte."""
         self._received(-self.size)
         self._file.seek(0)
         self._file.truncate()
