@@ -188,3 +188,35 @@ def spawned(tmp_path: Path) -> Any:
     for process in running:
         process.terminate()
         process.wait(10)
+
+
+def test_the_smoke_test_prints_a_table_of_regions(run: Callable[..., Any], regions: Path, simulator: Simulator) -> None:
+    """A row a region, a mark a rung that fails somewhere, and what the first failure says."""
+    simulator.fault("403", None, region="53")
+    done = run("smoke-test", "--service", "inter-ror", "--config", regions)
+    plain = done.out.splitlines()
+    head = next(line.split() for line in plain if line.split() == ["metadata", "search"])
+    assert (done.code, head) == (5, ["metadata", "search"])
+    rows = {
+        line.split()[0]: line for line in plain[plain.index(next(x for x in plain if x.split() == head)) + 1 :] if line
+    }
+    assert rows["Bretagne"].count("✘") == 2
+    assert rows["Guadeloupe"].count("✔") == 2
+    assert rows["Corse"].count("✔") == 1
+    assert "403" not in rows["Corse"]
+
+
+def test_the_table_of_regions_is_left_out_where_there_are_few(run: Callable[..., Any], regions: Path) -> None:
+    """Four endpoints are told by the ladder itself."""
+    regions.write_text(regions.read_text(encoding="utf-8") + "\n[inter_ror]\nnational = false\n", encoding="utf-8")
+    done = run("smoke-test", "--service", "inter-ror", "--config", regions)
+    assert (done.code, done.out.count("Bretagne")) == (0, 0)
+    assert "inter-ror search HealthcareService" in done.out
+
+
+def test_a_narrow_terminal_gets_the_marks_alone(on_a_terminal: Callable[..., Any], bench: Path) -> None:
+    """Names and marks stand, the words that have no room do not."""
+    done = on_a_terminal("smoke-test", "--service", "inter-ror", "--config", bench, width=40)
+    assert done.code == 0
+    assert "Provence-Alpes-Côte d'Azur" in done.out
+    assert "care services" not in done.out.partition("Guadeloupe")[2]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
+import struct
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +22,7 @@ from ror_sante.http.session import SessionFactory, Timeouts
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.simulator.server import Simulator
 from ror_sante.tls.cancel import Cancel, CancelledError, check_cancelled, current
+from ror_sante.tls.context import build_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,3 +154,19 @@ def test_a_socket_of_work_that_is_done_is_left_alone() -> None:
         cancel.cancel()
         theirs.send(b"x")
         assert ours.recv(1) == b"x"
+
+
+def test_a_peer_that_resets_before_the_handshake_leaves_no_socket_behind(pki: SimulatorPki) -> None:
+    """A connection that is reset between connecting and shaking hands fails there, and is closed."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        plain = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        time.sleep(0.05)
+        plain.settimeout(2)
+        with warnings.catch_warnings(), pytest.raises(OSError, match=r"reset|pipe|closed|EOF"):
+            warnings.simplefilter("error")
+            build_context(None, pki.anchor).wrap_socket(plain, server_hostname="localhost")
+        gc.collect()
+        assert plain.fileno() == -1

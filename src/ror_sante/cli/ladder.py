@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ror_sante.cli.console import speaks_unicode, text
+from ror_sante.cli.grid import MARKS, STYLES, print_grid
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
 from ror_sante.diagnosis.smoke import RUNGS
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from ror_sante.diagnosis.ladders.ladder import Ladder as Climbed
 
-_STYLES: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "bold red", Outcome.SKIPPED: "dim"}
-_SYMBOLS: Final = {Outcome.OK: "✔", Outcome.WARN: "▲", Outcome.FAIL: "✘", Outcome.SKIPPED: "·"}
-_PLAIN: Final = {Outcome.OK: "ok", Outcome.WARN: "!!", Outcome.FAIL: "XX", Outcome.SKIPPED: "--"}
 _NAME_WIDTH: Final = max(len(name) for name in RUNGS)
 _TIME_WIDTH: Final = len("10.0 s")
 
@@ -48,10 +46,10 @@ class Ladder:
         line.add_column(width=_NAME_WIDTH, no_wrap=True)
         line.add_column(ratio=1, overflow="fold")
         line.add_column(width=_TIME_WIDTH, justify="right", no_wrap=True)
-        style = _STYLES[check.outcome]
+        style = STYLES[check.outcome]
         told = self._safe("as told above" if check.name == RUNGS[0] and check.outcome is Outcome.OK else check.detail)
         line.add_row(
-            Text((_SYMBOLS if self._unicode else _PLAIN)[check.outcome], style=style),
+            Text(MARKS[self._unicode][check.outcome], style=style),
             Text(check.name, style="" if check.outcome is Outcome.OK else style),
             Text(told.plain, style="dim" if check.outcome is Outcome.SKIPPED else ""),
             Text("" if check.outcome is Outcome.SKIPPED else _took(check.seconds), style="dim"),
@@ -139,6 +137,8 @@ class Ladders:
             strict: warnings count as a bad verdict.
             after: the command to try next when all is well.
         """
+        for report in reports.reports:
+            print_grid(report, self._console)
         if len(reports.reports) == 1:
             (only,) = self._printed.values()
             only.verdict(reports.reports[0], strict=strict, after=after)

@@ -99,8 +99,9 @@ def _fault(word: str) -> tuple[str, int | None]:
 
 def _region(running: Simulator, word: str) -> tuple[str, ...]:
     """Read ``WHICH,delay=2,size=50,shared=3,fault=http-500``, and give the codes that it names."""
-    which, *keys = word.split(",")
-    said = dict(key.partition("=")[::2] for key in keys)
+    parts = word.split(",")
+    which = [part for part in parts if "=" not in part]
+    said = dict(part.partition("=")[::2] for part in parts if "=" in part)
     try:
         size = int(said.pop("size")) if "size" in said else None
         delay = float(said.pop("delay")) if "delay" in said else None

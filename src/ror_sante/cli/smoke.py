@@ -15,6 +15,8 @@ from ror_sante.cli.files import private_text
 from ror_sante.cli.ladder import Ladders
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.verb import Verb, config_path, ending
+from ror_sante.diagnosis.ladders.inter_ror import INTER_ROR
+from ror_sante.diagnosis.ladders.national import RORN
 from ror_sante.diagnosis.report import BAD_VERDICT, SmokeReports
 from ror_sante.diagnosis.smoke import ALL, SERVICES, WITHIN, SmokeTest
 
@@ -75,14 +77,15 @@ def smoke_test(
         test = SmokeTest.from_settings(
             place.settings, services=[service], environment=place.environment, opener=place.opener, within=within
         )
-        reports = _climbed(test, _next(env), style=style, output=output, strict=strict)
+        reports = _climbed(test, _next(env, service), style=style, output=output, strict=strict)
     return reports.exit_code or (BAD_VERDICT if strict and reports.warned else 0)
 
 
-def _next(env: str | None) -> str:
+def _next(env: str | None, service: str) -> str:
     """Give the command to try when all is well, at the same place."""
     file = config_path()
-    words = ["ror-sante", *(["--config", str(file)] if file else []), "rorn", "search", "HealthcareService"]
+    verb = service if service == INTER_ROR else RORN
+    words = ["ror-sante", *(["--config", str(file)] if file else []), verb, "search", "HealthcareService"]
     return shlex.join([*words, *(["--env", env] if env else []), "--max", "5"])
 
 

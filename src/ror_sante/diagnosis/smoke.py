@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ror_sante.diagnosis.ladders.climb import climb
+from ror_sante.diagnosis.ladders.inter_ror import INTER_ROR, INTER_ROR_SERVICE
 from ror_sante.diagnosis.ladders.ladder import Ground, Service
 from ror_sante.diagnosis.ladders.national import NATIONAL, RORN
 from ror_sante.diagnosis.report import SmokeReport, SmokeReports
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Opener = Callable[[], ClientIdentity]
 
 # Every service that the smoke test knows, by the word of --service; a new ladder is one line here.
-SERVICES: Final[Mapping[str, Service]] = {RORN: NATIONAL}
+SERVICES: Final[Mapping[str, Service]] = {RORN: NATIONAL, INTER_ROR: INTER_ROR_SERVICE}
 ALL: Final = "all"
 # The rungs of the national ROR.
 RUNGS: Final = (

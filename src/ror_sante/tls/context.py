@@ -91,6 +91,16 @@ class CheckedSocket(ssl.SSLSocket):
         """Let every reading from now on end in a `TimeoutError` once so much time has passed."""
         self.until = time.monotonic() + seconds
 
+    def getpeername(self) -> Any:
+        """Give the server's address, or a blank when it has hung up: the constructor asks, and leaks us if this raises.
+
+        The handshake, which comes next, then meets the true failure.
+        """
+        try:
+            return super().getpeername()
+        except OSError:
+            return ("", 0)
+
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read, and wait no longer than there is time."""
         if self.until is not None:

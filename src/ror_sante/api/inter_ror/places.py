@@ -53,13 +53,47 @@ def opened(
         raise csd_refusal("inter_ror")
     opener = _Opener(settings, environment, identity, ask)
     places = {code: regional_place(settings, name, environment) for code, name in regions.items()}
-    found = {code: opener.client(place) for code, place in places.items() if place.base_url or place.protocol == "csd"}
+    found = {code: unusable(place) or opener.client(place) for code, place in places.items()}
     national = opener.client(regional_place(settings, _NATIONAL, environment)) if settings.inter_ror.national else None
     if isinstance(national, RorError):
         if not any(isinstance(each, NationalRorClient) for each in found.values()):
             raise national
         return None, _filled(found, national)
     return national, found
+
+
+def unusable(place: RegionalPlace) -> ConfigurationError | None:
+    """Tell why the table of a region leads nowhere, or nothing."""
+    if place.protocol == "csd":
+        return csd_refusal(place.name)
+    if place.base_url is None:
+        return ConfigurationError(
+            f"{place.name} names no base_url",
+            hint="Name the FHIR base of the region's own service, or leave the table out: the region is then asked "
+            "through the national ROR, with the account of [inter_ror].",
+        )
+    return None
+
+
+def environment_of(place: RegionalPlace, national: Environment) -> Environment:
+    """Give the environment in which a place is asked.
+
+    Args:
+        place: of a region, or that of the national service.
+        national: where the national service answers.
+    """
+    if place.base_url is None:
+        return replace(national, token_url=place.token_url, token_anchors=place.token_anchors)
+    parts = urlsplit(place.base_url)
+    return Environment(
+        name=place.name,
+        token_url=place.token_url,
+        api_url=f"{parts.scheme}://{parts.netloc}",
+        diffusion_path=parts.path.rstrip("/") or "/",
+        anchors=place.anchors,
+        token_anchors=place.token_anchors,
+        test=national.test,
+    )
 
 
 def csd_refusal(table: str) -> ConfigurationError:
@@ -92,12 +126,10 @@ class _Opener:
 
     def client(self, place: RegionalPlace) -> NationalRorClient | RorError:
         """Open one client, or give the reason why not."""
-        if place.protocol == "csd":
-            return csd_refusal(place.name)
         try:
             secret = None if place.client_secret_file is None else read_secret(place.client_secret_file)
             return NationalRorClient(
-                self._place(place),
+                environment_of(place, self._environment),
                 self._identity(place) if secret is None else None,
                 client_id=_needed(place.client_id, place, "client_id"),
                 profile=_needed(place.profile, place, "profile"),
@@ -117,20 +149,6 @@ class _Opener:
             table = self._settings.identity_named(place.identity, by=place.name)
             self._identities[place.identity] = IdentitySource.from_settings(table, ask=self._ask)
         return self._identities[place.identity]
-
-    def _place(self, place: RegionalPlace) -> Environment:
-        if place.base_url is None:
-            return replace(self._environment, token_url=place.token_url, token_anchors=place.token_anchors)
-        parts = urlsplit(place.base_url)
-        return Environment(
-            name=place.name,
-            token_url=place.token_url,
-            api_url=f"{parts.scheme}://{parts.netloc}",
-            diffusion_path=parts.path.rstrip("/") or "/",
-            anchors=place.anchors,
-            token_anchors=place.token_anchors,
-            test=self._environment.test,
-        )
 
 
 def _needed(value: T | None, place: RegionalPlace, key: str) -> T:

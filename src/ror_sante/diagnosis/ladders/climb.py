@@ -192,7 +192,7 @@ def _check(name: str, steps: list[_Step]) -> Check:
     return Check(
         name=name,
         outcome=whole.outcome,
-        detail=_summary(parts) if len(parts) > _FEW else whole.detail,
+        detail=_summary(parts) if len(parts) > _FEW and len({one.detail for one in parts}) > 1 else whole.detail,
         hint=whole.hint,
         seconds=whole.seconds or 0.0,
         family=whole.family,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ror_sante.diagnosis.ladders.ladder import Ground
     from ror_sante.environments import Coding
+    from ror_sante.pki.identity import ClientIdentity
     from ror_sante.settings import RornSettings
 
 T = TypeVar("T")
@@ -38,18 +39,26 @@ RORN: Final = "rorn"
 _TITLE: Final = "National ROR"
 _SEARCH: Final = ("HealthcareService", (("_count", "1"),))
 _SKEW_LIMIT: Final = timedelta(seconds=60)
-_ANSWERS: Final = ("token", "pushed", "server chain")
+ANSWERS: Final = ("token", "pushed", "server chain")
 
 
 def ladder(ground: Ground) -> Ladder:
     """Make the ladder of the national ROR."""
-    return _National(ground).ladder()
+    return National(ground, opener=ground.opener(RORN), service=ApplicationService.RORN).ladder()
 
 
-class _National:
-    """One run: what the lower rungs found, for the higher ones."""
+class National:
+    """One run: what the lower rungs found, for the higher ones.
 
-    def __init__(self, ground: Ground) -> None:
+    Args:
+        ground: environment, account in ``settings.rorn``, time.
+        opener: opens our certificate; None when the account has none.
+        service: whose recommended CN is expected.
+    """
+
+    def __init__(
+        self, ground: Ground, *, opener: Callable[[], ClientIdentity] | None, service: ApplicationService
+    ) -> None:
         self._ground = ground
         self._environment = ground.environment
         self._rorn = ground.settings.rorn
@@ -58,8 +67,8 @@ class _National:
         self._api_words = self._environment.api_anchors or self._environment.anchors
         self._own = OwnSide(
             ground,
-            ground.opener(RORN),
-            service=ApplicationService.RORN,
+            opener,
+            service=service,
             hosts=(self._token_words, self._api_words),
             own=self._own_words,
         )
@@ -69,24 +78,29 @@ class _National:
         self._closing: list[Callable[[], None]] = []
 
     def ladder(self) -> Ladder:
-        way = Way(self._own, self._targets(), network=self._network)
-        token, api = self._hosts[0], self._hosts[-1]
+        """Give the ladder of this service alone."""
         return Ladder(
-            service=RORN,
-            title=_TITLE,
-            environment=self._environment.name,
-            rungs=(
-                *self._own.rungs(),
-                *way.rungs(),
-                Rung("token", self._token, needs=("pushed", "server chain"), column=_column(token)),
-                Rung("metadata", self._metadata, needs=_ANSWERS, column=_column(api)),
-                Rung("search", self._search, needs=_ANSWERS, column=_column(api)),
-                Rung("clock", self._clock_rung, after=("token",)),
-            ),
-            close=self._close,
+            service=RORN, title=_TITLE, environment=self._environment.name, rungs=self._rungs(), close=self.close
         )
 
-    def _close(self) -> None:
+    def rungs(self, column: str = "") -> tuple[Rung, ...]:
+        """Give the rungs as one column among others."""
+        return tuple(replace(rung, column=column) for rung in self._rungs())
+
+    def _rungs(self) -> tuple[Rung, ...]:
+        way = Way(self._own, self._targets(), network=self._network)
+        token, api = self._hosts[0], self._hosts[-1]
+        return (
+            *self._own.rungs(),
+            *way.rungs(),
+            Rung("token", self._token, needs=("pushed", "server chain"), column=_column(token)),
+            Rung("metadata", self._metadata, needs=ANSWERS, column=_column(api)),
+            Rung("search", self._search, needs=ANSWERS, column=_column(api)),
+            Rung("clock", self._clock_rung, after=("token",)),
+        )
+
+    def close(self) -> None:
+        """Close what the rungs opened."""
         for close in self._closing:
             close()
 
@@ -159,12 +173,13 @@ class _National:
         return ok(f"{printable(account.client_id, 60)} gets a token from {Origin.of(self._environment.token_url).host}")
 
     @property
-    def _api(self) -> NationalRorClient:
+    def client(self) -> NationalRorClient:
+        """Give the client that the rung ``token`` made."""
         assert self._client is not None  # noqa: S101  the rung "token" made it, and its need is checked
         return self._client
 
     def _metadata(self) -> Seen:
-        statement = self._api.metadata()
+        statement = self.client.metadata()
         software = statement.get("software")
         named = software if isinstance(software, dict) else {}
         told = " ".join(printable(named[key], 40) for key in ("name", "version") if named.get(key))
@@ -172,7 +187,7 @@ class _National:
         return ok(f"FHIR {version}" + (f", {told}" if told else ""))
 
     def _search(self) -> Seen:
-        page = next(self._api.pages(*_SEARCH, allow_truncated=True, prefetch=False))
+        page = next(self.client.pages(*_SEARCH, allow_truncated=True, prefetch=False))
         if not page.matches:
             return warn(
                 "HealthcareService?_count=1 answers, and gives no care service",
