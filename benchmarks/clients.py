@@ -1,256 +1,106 @@
-"""One client, one body, one number of workers: ask for a while, print one JSON line.
-
-Each measurement runs this file in a process of its own, so that nothing that one client does reaches another:
-
-    python clients.py NAME URL WORKERS SECONDS FOLDER
-"""
+"""Single requests over kept-alive connections: our two ways beside every client that one would use instead."""
 
 from __future__ import annotations
 
 import json
-import resource
-import socket
-import ssl
+import random
 import subprocess
 import sys
-import threading
-import time
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from bodies import SIZES, file_name
+from client import BASELINE, CLIENTS, CONTROL, LIBRARIES_OF, Measured
+from peers import python_of
+from report import Ratio, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from server import Server
 
-    from ror_sante.http.session import RorSession
-
-# curl counts requests, not seconds: about as many as it manages. By (small body, several workers).
-CURL_PER_SECOND = {(True, False): 6000, (True, True): 15000, (False, False): 500, (False, True): 600}
-WARM_UP = 3  # requests of each worker before the clock starts: connections stand, caches are filled
-PASSPHRASE = "benchmark"
+TITLE: Final = "Single requests"
+WORKERS: Final = (1, 8, 32)
+_HERE: Final = Path(__file__).parent
+_RAW: Final = "raw TLS socket"
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a client is asked to do."""
+class Plan:
+    """How much is measured."""
 
-    url: str
-    workers: int
+    rounds: int
     seconds: float
-    folder: Path
-
-    @property
-    def root(self) -> str:
-        """The only root to trust."""
-        return str(self.folder / "root.pem")
-
-    @property
-    def pem(self) -> str:
-        """Our chain and key in one file."""
-        return str(self.folder / "client.pem")
-
-    def context(self) -> ssl.SSLContext:
-        """Make the context that a careful user of the standard library makes by hand."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(self.root)
-        context.load_cert_chain(self.pem)
-        return context
+    cases: tuple[tuple[str, int], ...]  # body and workers
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What came of it: times in milliseconds, CPU time of the client alone."""
+FULL = Plan(rounds=5, seconds=0.5, cases=tuple((size, workers) for size in SIZES for workers in WORKERS))
+QUICK = Plan(rounds=1, seconds=0.1, cases=(FULL.cases[0], FULL.cases[-1]))
 
-    requests: int
-    per_second: float
-    cpu: float
-    p50: float
-    p99: float
-
-    @classmethod
-    def of(cls, times: list[float], elapsed: float, cpu: float) -> Measured:
-        """Summarise the duration of each request, and the seconds that all took."""
-        times.sort()
-        count = len(times)
-        at = [times[min(count - 1, int(count * share))] * 1000 for share in (0.50, 0.99)]
-        return cls(count, count / elapsed, cpu / count * 1000, *at)
+# By (body, workers), then by client: one measurement a round.
+Results = dict[tuple[str, int], dict[str, list[Measured]]]
 
 
-# ------------------------------------------------------------------ the measurement
+def measure(server: Server, *, quick: bool) -> str:
+    """Measure every client in every case, and give the tables."""
+    plan = QUICK if quick else FULL
+    results = _rounds(server, plan)
+    parts = [f"Rounds: {plan.rounds}, each measurement {plan.seconds} s. {_noise(results)}"]
+    for (size, workers), found in results.items():
+        parts += [f"## {size}, {workers} worker{'s' if workers > 1 else ''}", _table(found)]
+    return "\n\n".join(parts)
 
-# A client gives, for each worker, a function that asks once and returns how many bytes of body came.
-if TYPE_CHECKING:
-    Ask = Callable[[], int]
+
+def _rounds(server: Server, plan: Plan) -> Results:
+    """Run every client once a round, in an order that changes, so that no neighbour is always the same."""
+    chance = random.Random(plan.rounds)
+    results: Results = {case: defaultdict(list) for case in plan.cases}
+    for turn in range(plan.rounds):
+        for (size, workers), found in results.items():
+            order = list(CLIENTS)
+            chance.shuffle(order)
+            for name in order:
+                found[name].append(measured(name, f"{server.url}/{file_name(size)}", server, workers, plan.seconds))
+        print(f"clients: round {turn + 1} of {plan.rounds}", file=sys.stderr)
+    return results
 
 
-def with_threads(job: Job, worker: Callable[[], Ask]) -> Measured:
-    """Run the workers as threads until the time is up."""
-    asks = [worker() for _ in range(job.workers)]
-    for ask in asks * WARM_UP:
-        ask()
-    times: list[list[float]] = [[] for _ in asks]
-    ready = threading.Barrier(job.workers + 1)
-    threads = [
-        threading.Thread(target=_ask_on, args=(ask, own, ready, job.seconds))
-        for ask, own in zip(asks, times, strict=True)
+def measured(name: str, url: str, server: Server, workers: int, seconds: float) -> Measured:
+    """Run one client in a process, and in the environment, of its own."""
+    command = [python_of(LIBRARIES_OF.get(name, ())), str(_HERE / "client.py")]
+    arguments = [name, url, str(workers), str(seconds), str(server.folder)]
+    told = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    if told.returncode:
+        raise SystemExit(f"{name} failed:\n{told.stderr}")
+    return Measured(**json.loads(told.stdout))
+
+
+def _noise(results: Results) -> str:
+    """Tell how far apart two measurements of one and the same thing lie."""
+    speed = [
+        Ratio.of((one.per_second for one in found[CONTROL]), (one.per_second for one in found[BASELINE]))
+        for found in results.values()
     ]
-    for thread in threads:
-        thread.start()
-    ready.wait()
-    started, cpu = time.perf_counter(), time.process_time()
-    for thread in threads:
-        thread.join()
-    elapsed, cpu = time.perf_counter() - started, time.process_time() - cpu
-    return Measured.of([one for own in times for one in own], elapsed, cpu)
+    return (
+        f"Noise: plain requests measured twice in each round differs from itself by "
+        f"{min(one.least for one in speed):.2f} to {max(one.most for one in speed):.2f} in requests per second "
+        f"(medians {min(one.middle for one in speed):.2f} to {max(one.middle for one in speed):.2f}). "
+        "A difference that is not larger says nothing."
+    )
 
 
-def _ask_on(ask: Ask, times: list[float], ready: threading.Barrier, seconds: float) -> None:
-    ready.wait()
-    now = time.perf_counter()
-    end = now + seconds
-    while now < end:
-        size = ask()
-        before, now = now, time.perf_counter()
-        times.append(now - before)
-        if size < 10_000:
-            raise SystemExit(f"not the body that was asked for: {size} bytes")
+def _table(found: dict[str, list[Measured]]) -> str:
+    rows = []
+    for name in CLIENTS:
+        ratios = [str(_ratio(found, name, field, BASELINE)) for field in ("per_second", "cpu", "p50", "p99")]
+        floor = f"{_ratio(found, name, 'per_second', _RAW).middle:.2f}"
+        speed = f"{median(one.per_second for one in found[name]):.0f}"
+        cpu = f"{median(one.cpu for one in found[name]):.3f}"
+        rows.append([name, *ratios, floor, speed, cpu])
+    head = ["client", "requests/s, ratio", "CPU a request, ratio", "p50, ratio", "p99, ratio", "to raw", "requests/s"]
+    return table([*head, "CPU ms"], rows)
 
 
-# ------------------------------------------------------------------ ours
-
-
-def _session(job: Job) -> RorSession:
-    from ror_sante import ClientIdentity, SessionFactory, TrustAnchor
-
-    identity = ClientIdentity.from_p12(job.folder / "client.p12", PASSPHRASE)
-    factory = SessionFactory(identity, TrustAnchor.from_file(job.root), pool_size=job.workers)
-    return factory.session(job.url)
-
-
-def ror_exchange(job: Job) -> Measured:
-    """The way that this package's own clients take to the network."""
-    from ror_sante import RetryPolicy, Timeouts
-    from ror_sante.http.exchange import Exchange, Request
-
-    exchange = Exchange(_session(job), retry=RetryPolicy(), timeout=Timeouts())
-    request = Request("GET", job.url, {})
-    return with_threads(job, lambda: lambda: len(exchange.send(request).body))
-
-
-def ror_session(job: Job) -> Measured:
-    """The requests session that application code gets."""
-    session = _session(job)
-    return with_threads(job, lambda: lambda: len(session.get(job.url).content))
-
-
-# ------------------------------------------------------------------ what one would use instead
-
-
-def requests_plain(job: Job) -> Measured:
-    """Requests as its documentation shows it: a session with verify and cert."""
-    import requests
-
-    session = requests.Session()
-    session.verify, session.cert = job.root, job.pem
-    return with_threads(job, lambda: lambda: len(session.get(job.url, timeout=30).content))
-
-
-def requests_context(job: Job) -> Measured:
-    """Requests with a hand-made context, its pool as large as the workers are many."""
-    import requests
-    from requests.adapters import HTTPAdapter
-
-    context = job.context()
-
-    class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *args: object, **kwargs: object) -> None:
-            super().init_poolmanager(*args, ssl_context=context, **kwargs)  # type: ignore[arg-type]  # passed on
-
-        def cert_verify(self, *args: object) -> None:
-            """Leave the context as it was made."""
-
-        def build_connection_pool_key_attributes(self, request, verify, cert=None):  # type: ignore[no-untyped-def]
-            parts = urlsplit(request.url)
-            return {"scheme": "https", "host": parts.hostname, "port": parts.port}, {"cert_reqs": "CERT_REQUIRED"}
-
-    session = requests.Session()
-    session.trust_env = False
-    session.mount("https://", Adapter(pool_maxsize=job.workers, pool_block=True))
-    return with_threads(job, lambda: lambda: len(session.get(job.url, timeout=30).content))
-
-
-def urllib3_plain(job: Job) -> Measured:
-    """urllib3 with a hand-made context."""
-    import urllib3
-
-    pool = urllib3.PoolManager(maxsize=job.workers, block=True, ssl_context=job.context())
-    return with_threads(job, lambda: lambda: len(pool.request("GET", job.url, timeout=30, retries=False).data))
-
-
-def curl(job: Job) -> Measured:
-    """The curl program: one process, the same URL many times, kept-alive connections; its start is counted."""
-    count = max(20, int(job.seconds * CURL_PER_SECOND["20kb" in job.url, job.workers > 1]))
-    listed = job.folder / f"curl-{job.workers}.txt"
-    listed.write_text(f'url = "{job.url}"\noutput = "/dev/null"\n' * count, encoding="utf-8")
-    command = ["curl", "--silent", "--show-error", "--http1.1", "--cacert", job.root, "--cert", job.pem]
-    command += ["--key", job.pem, "--config", str(listed), "--write-out", "%{time_total} %{size_download}\n"]
-    if job.workers > 1:
-        command += ["--parallel", "--parallel-max", str(job.workers)]
-    started = time.perf_counter()
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    elapsed = time.perf_counter() - started
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Measured.of([float(line.split()[0]) for line in told.splitlines()], elapsed, used.ru_utime + used.ru_stime)
-
-
-def raw_socket(job: Job) -> Measured:
-    """A TLS socket that is written to and read from, and no HTTP library: the floor."""
-    context = job.context()
-    where = urlsplit(job.url)
-    assert where.hostname
-    asked = f"GET {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode()
-
-    def worker() -> Ask:
-        plain = socket.create_connection((where.hostname, where.port))
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        secure = context.wrap_socket(plain, server_hostname=where.hostname)
-        buffer = bytearray(4 << 20)
-        view = memoryview(buffer)
-
-        def ask() -> int:
-            secure.sendall(asked)
-            have = head = 0
-            while not head:
-                have += secure.recv_into(view[have:])
-                head = buffer.find(b"\r\n\r\n", 0, have) + 4
-                head = head if head > 3 else 0
-            at = buffer.find(b"Content-Length: ", 0, head) + 16
-            length = int(buffer[at : buffer.find(b"\r", at)])
-            while have < head + length:
-                have += secure.recv_into(view[have:])
-            return length
-
-        return ask
-
-    return with_threads(job, worker)
-
-
-# The first is what the ratios are to; the last but one measures the noise: it is the first once more.
-BASELINE = "requests"
-CONTROL = "requests, once more"
-CLIENTS: dict[str, Callable[[Job], Measured]] = {
-    BASELINE: requests_plain,
-    "requests, own context": requests_context,
-    "ror-sante exchange": ror_exchange,
-    "ror-sante session": ror_session,
-    "urllib3": urllib3_plain,
-    "curl program": curl,
-    "raw TLS socket": raw_socket,
-    CONTROL: requests_plain,
-}
-
-
-if __name__ == "__main__":
-    name, url, workers, seconds, folder = sys.argv[1:]
-    print(json.dumps(vars(CLIENTS[name](Job(url, int(workers), float(seconds), Path(folder))))))
+def _ratio(found: dict[str, list[Measured]], name: str, field: str, to: str) -> Ratio:
+    return Ratio.of((getattr(one, field) for one in found[name]), (getattr(one, field) for one in found[to]))

@@ -11,22 +11,22 @@ import contextlib
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from copydata import FHIR, PAGED, PAGES, PER_PAGE
+from copydata import FHIR, PAGES, PER_PAGE
+from meter import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ror_sante import Environment
 
+CALLS_PER_SECOND = 20.0  # the client's default
 PARALLEL = 4  # the command's default
 PASSPHRASE = "benchmark"
 RESULTS = PAGES * PER_PAGE
@@ -54,35 +54,6 @@ class Task:
     def size(self) -> str:
         """Which of the services that the server plays."""
         return self.url.rpartition("/")[2]
-
-
-class Meter:
-    """Seconds, CPU seconds and memory from a moment on; libraries are imported before."""
-
-    def __init__(self) -> None:
-        self._memory = _memory("VmRSS")
-        self._cpu = _cpu()
-        self._start = time.perf_counter()
-
-    def read(self, **more: float) -> dict[str, float]:
-        """Give what was used since; memory is the peak over what was held at the start, in MiB."""
-        elapsed = time.perf_counter() - self._start
-        return {"wall": elapsed, "cpu": _cpu() - self._cpu, "memory": _memory("VmHWM") - self._memory, **more}
-
-
-def _cpu() -> float:
-    """Give the CPU seconds of this process, its threads and the children that it waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-def _memory(key: str) -> float:
-    """Read Linux' own account: unlike ru_maxrss it does not begin with the parent's."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith(f"{key}:"):
-                return int(line.split()[1]) / 1024
-    return float("nan")
 
 
 # ------------------------------------------------------------------ a whole export
@@ -202,24 +173,34 @@ def _environment(task: Task) -> Environment:
         name="bench",
         token_url=f"{origin}/token",
         api_url=origin,
-        diffusion_path=f"{FHIR}/{PAGED}",
+        diffusion_path=f"{FHIR}/{task.size}",
         anchors=(task.root,),
     )
 
 
 def search(task: Task) -> dict[str, float]:
     """Search by this package's client, and write the lines."""
+    return _search(task, CALLS_PER_SECOND)
+
+
+def search_unhurried(task: Task) -> dict[str, float]:
+    """Search by this package's client without its rate limit, which would be most of the time of a long search."""
+    return _search(task, float("inf"))
+
+
+def _search(task: Task, calls_per_second: float) -> dict[str, float]:
     from ror_sante import ClientIdentity, NationalRorClient
     from ror_sante.api.fhir.bundle import to_ndjson
     from ror_sante.environments import Coding
 
     identity = ClientIdentity.from_p12(task.folder / "client.p12", PASSPHRASE)
     coding = Coding("CU22", "1.2.250.1.213.1.1.4.30")
-    with NationalRorClient(_environment(task), identity, client_id="bench", profile=coding, role=coding) as ror:
+    account = {"client_id": "bench", "profile": coding, "role": coding, "calls_per_second": calls_per_second}
+    with NationalRorClient(_environment(task), identity, **account) as ror:
         next(ror.search("HealthcareService", max_results=1))
         meter = Meter()
         with (task.out / "found.ndjson").open("wb") as file:
-            file.writelines(to_ndjson(ror.search("HealthcareService", max_results=RESULTS)))
+            file.writelines(to_ndjson(ror.search("HealthcareService", allow_truncated=True)))
         return meter.read(lines=_lines(task.out))
 
 
@@ -245,6 +226,40 @@ def _found(session, url: str) -> Iterator[dict[str, object]]:  # type: ignore[no
         url = next((link["url"] for link in page.get("link", ()) if link["relation"] == "next"), "")
 
 
+def search_aiohttp(task: Task) -> dict[str, float]:
+    """Search with aiohttp, and decode and write with orjson."""
+    import asyncio
+
+    return asyncio.run(_search_aiohttp(task))
+
+
+async def _search_aiohttp(task: Task) -> dict[str, float]:
+    import ssl
+
+    import aiohttp
+    import orjson
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(task.root)
+    context.load_cert_chain(task.pem)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+
+        async def page(url: str) -> dict[str, Any]:
+            async with session.get(url) as answer:
+                found: dict[str, Any] = orjson.loads(await answer.read())
+                return found
+
+        url = f"{task.url}/HealthcareService"
+        await page(url)
+        meter = Meter()
+        with (task.out / "found.ndjson").open("wb") as file:
+            while url:
+                bundle = await page(url)
+                file.writelines(orjson.dumps(entry["resource"]) + b"\n" for entry in bundle["entry"])
+                url = next((link["url"] for link in bundle.get("link", ()) if link["relation"] == "next"), "")
+        return meter.read(lines=_lines(task.out))
+
+
 COPIES: dict[str, Callable[[Task], dict[str, float]]] = {
     "ror-sante rorn export": command,
     "curl --parallel": curl,
@@ -252,10 +267,14 @@ COPIES: dict[str, Callable[[Task], dict[str, float]]] = {
 }
 SEARCHES: dict[str, Callable[[Task], dict[str, float]]] = {
     "ror-sante search": search,
+    "aiohttp, orjson": search_aiohttp,
     "requests, json": search_requests,
     "requests, json, once more": search_requests,
 }
+UNHURRIED = "ror-sante search, without its rate limit"
+# What a way needs that our own environment has not; it gets one of its own.
+LIBRARIES_OF: dict[str, tuple[str, ...]] = {"aiohttp, orjson": ("aiohttp", "orjson")}
 
 if __name__ == "__main__":
     name, url, folder, out = sys.argv[1:]
-    print(json.dumps((COPIES | SEARCHES)[name](Task(url, Path(folder), Path(out)))))
+    print(json.dumps((COPIES | SEARCHES | {UNHURRIED: search_unhurried})[name](Task(url, Path(folder), Path(out)))))

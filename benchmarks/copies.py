@@ -10,13 +10,13 @@ import sys
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from copier import COPIES, PARALLEL, RESULTS, SEARCHES
+from copier import COPIES, LIBRARIES_OF, PARALLEL, RESULTS, SEARCHES
 from copydata import BYTES, FHIR, PAGED, write_export, write_pages
+from peers import python_of
 from report import Ratio, table
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from server import Server
 
-TITLE = "# Copies and long searches"
+TITLE = "Copies and long searches"
 _HERE = Path(__file__).parent
 _OURS, _CURL, _REFERENCE = COPIES
-_SEARCH, _PLAIN, _AGAIN = SEARCHES
+_SEARCH, _AIOHTTP, _PLAIN, _AGAIN = SEARCHES
 _ROOM = 4  # times the size of the data: the data, the files that came, the lines, and some air
 
 Measured = dict[str, list[dict[str, float]]]  # by the name of the way, one a round
@@ -45,9 +45,10 @@ FULL = Plan(exports={10_000: 5, 100_000: 2, 1_000_000: 1}, searches=5)
 QUICK = Plan(exports={1_000: 1}, searches=1)
 
 
-def measure(server: Server, plan: Plan) -> str:
+def measure(server: Server, *, quick: bool) -> str:
     """Measure all, and give the tables."""
-    parts = [TITLE, _how(plan)]
+    plan = QUICK if quick else FULL
+    parts = [_how(plan)]
     for size, rounds in plan.exports.items():
         parts += [f"## An export of {size:,} resources".replace(",", " "), _export(server, size, rounds)]
     write_pages(server.folder / "www", server.url)
@@ -59,7 +60,6 @@ def measure(server: Server, plan: Plan) -> str:
 def _how(plan: Plan) -> str:
     rounds = ", ".join(f"{rounds} at {size:,}".replace(",", " ") for size, rounds in plan.exports.items())
     return (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d}. "
         f"Resources of about {BYTES // 1000} kB; {PARALLEL} files at a time. Rounds: {rounds}; "
         f"{plan.searches} of the search. One round says nothing of its own noise."
     )
@@ -90,14 +90,15 @@ def _rounds(ways: Iterable[str], url: str, server: Server, rounds: int) -> Measu
         order = list(ways)
         chance.shuffle(order)
         for name in order:
-            found[name].append(_one(name, url, server))
+            found[name].append(one_way(name, url, server))
         print(f"{url.rpartition('/')[2]}: round {turn + 1} of {rounds}", file=sys.stderr)
     return found
 
 
-def _one(name: str, url: str, server: Server) -> dict[str, float]:
+def one_way(name: str, url: str, server: Server) -> dict[str, float]:
+    """Go one way in a process, and in the environment, of its own."""
     with tempfile.TemporaryDirectory(prefix="ror-sante-copy-") as out:
-        command = [sys.executable, str(_HERE / "copier.py"), name, url, str(server.folder), out]
+        command = [python_of(LIBRARIES_OF.get(name, ())), str(_HERE / "copier.py"), name, url, str(server.folder), out]
         told = subprocess.run(command, capture_output=True, text=True, check=False)
     if told.returncode:
         raise SystemExit(f"{name} failed:\n{told.stderr}")

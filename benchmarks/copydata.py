@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -31,33 +32,38 @@ def write_export(www: Path, resources: int, url: str) -> None:
     """Write the manifest and the files of an export of so many resources below a server's root."""
     folder = www / FHIR.strip("/") / str(resources)
     folder.mkdir(parents=True)
-    shapes = _shapes(_TYPES)
     output = []
     for first in range(0, resources, PER_FILE):
         count = min(PER_FILE, resources - first)
         name = f"part-{first // PER_FILE:04}.json"
-        with (folder / name).open("wb") as file:
-            file.write(b'{"resourceType":"Bundle","type":"collection","entry":[')
-            file.writelines(_entries(shapes, first, count))
-            file.write(b"]}")
+        write_file(folder / name, first, count)
         output.append({"type": "Bundle", "url": f"{url}{FHIR}/{resources}/{name}", "count": count})
     manifest = {"transactionTime": "2026-01-15T08:30:00Z", "requiresAccessToken": True, "output": output, "error": []}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def write_pages(www: Path, url: str) -> None:
-    """Write a search of 10 000 HealthcareServices, whose pages lead one to the next."""
-    folder = www / FHIR.strip("/") / PAGED
+def write_file(path: Path, first: int, count: int) -> None:
+    """Write one file of an export, with so many resources from the one that is numbered `first`."""
+    with path.open("wb") as file:
+        file.write(b'{"resourceType":"Bundle","type":"collection","entry":[')
+        file.writelines(_entries(_shapes(_TYPES), first, count))
+        file.write(b"]}")
+
+
+def write_pages(www: Path, url: str, service: str = PAGED, *, pages: int = PAGES, per_page: int = PER_PAGE) -> Path:
+    """Write a search of HealthcareServices whose pages lead one to the next; give the folder of the service."""
+    folder = www / FHIR.strip("/") / service
     folder.mkdir(parents=True)
     shapes = _shapes(_TYPES[:1])
-    names = [_TYPES[0], *(f"page-{number}" for number in range(2, PAGES + 1)), ""]
+    names = [_TYPES[0], *(f"page-{number}" for number in range(2, pages + 1)), ""]
     for number, (name, following) in enumerate(pairwise(names)):
-        link = [{"relation": "next", "url": f"{url}{FHIR}/{PAGED}/{following}"}] if following else []
-        head = {"resourceType": "Bundle", "type": "searchset", "total": PAGES * PER_PAGE, "link": link}
+        link = [{"relation": "next", "url": f"{url}{FHIR}/{service}/{following}"}] if following else []
+        head = {"resourceType": "Bundle", "type": "searchset", "total": pages * per_page, "link": link}
         with (folder / name).open("wb") as file:
             file.write(json.dumps(head).encode()[:-1] + b', "entry":[')
-            file.writelines(_entries(shapes, number * PER_PAGE, PER_PAGE))
+            file.writelines(_entries(shapes, number * per_page, per_page))
             file.write(b"]}")
+    return folder
 
 
 def _entries(shapes: list[tuple[bytes, bytes]], first: int, count: int) -> Iterator[bytes]:
@@ -66,6 +72,7 @@ def _entries(shapes: list[tuple[bytes, bytes]], first: int, count: int) -> Itera
         yield b"%s%s%016x%s" % (b"," if number > first else b"", before, number, after)
 
 
+@cache
 def _shapes(types: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
     """Give entries cut in two where the id goes."""
     chance = random.Random(1)

@@ -1,94 +1,80 @@
 """Measure this package beside what one would use instead, in one run, and print the ratios.
 
-python benchmarks/run.py            # about ten minutes; writes benchmarks/RESULTS.md
-python benchmarks/run.py --quick    # half a minute, to see that it works; its numbers mean little; writes nothing
-python benchmarks/run.py --copies   # the second half alone: whole copies and long searches; keeps the other tables
+python benchmarks/run.py                     # everything; writes RESULTS.md and the plots
+python benchmarks/run.py --quick             # one short round, to see that it works; writes nothing
+python benchmarks/run.py --only copies ...   # some parts alone; the tables of the others stay as they were
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import random
-import ssl
-import subprocess
+import re
 import sys
-from collections import defaultdict
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
-from statistics import median
+from typing import TYPE_CHECKING, Final
 
-import copies
-import startup
-from bodies import SIZES, file_name
-from clients import BASELINE, CLIENTS, CONTROL, Measured
-from report import Ratio, table
+from circumstances import told
 from server import MissingServerError, Server, nginx
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HERE = Path(__file__).parent
-WORKERS = (1, 8)
-LIBRARIES = ("ror-sante", "requests", "urllib3", "cryptography", "tenacity", "msgspec")
+
+# A part is a module with TITLE, the heading of its tables, and measure(server, *, quick) -> str, the tables below it.
+# A new one is hooked in by its name alone.
+PARTS: Final = ("clients", "connections", "starts", "files", "copies", "growth")
 
 # Any of these changes what the others trust or where they call; REQUESTS_CA_BUNDLE even wins over session.verify.
 _DISTURBING = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "OPENSSL_CONF"}
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured."""
-
-    rounds: int
-    seconds: float
-    starts: int
-    cases: tuple[tuple[str, int], ...]  # body and workers
-
-
-FULL = Plan(rounds=5, seconds=0.5, starts=11, cases=tuple((size, workers) for size in SIZES for workers in WORKERS))
-QUICK = Plan(rounds=1, seconds=0.1, starts=2, cases=(FULL.cases[0], FULL.cases[-1]))
-
-# By (body, workers), then by client: one measurement a round.
-Results = dict[tuple[str, int], dict[str, list[Measured]]]
+_HEADING = re.compile(r"^# (.+)\n", re.MULTILINE)
 
 
 def main() -> int:
     options = _options()
-    plan = QUICK if options.quick else FULL
     for name in os.environ.copy():
         if name.upper() in _DISTURBING | _PROXIES:
             del os.environ[name]
+    kept = _kept(options.output)
     try:
         with nginx() as server:
-            clients_before, copies_before = _kept(options.output)
-            first = clients_before if options.copies else _clients(server, plan)
-            size = copies.QUICK if options.quick else copies.FULL
-            text = f"{first}\n\n{copies_before if options.clients else copies.measure(server, size)}"
+            for name in options.only or PARTS:
+                title, tables = _part(name, server, quick=options.quick)
+                kept[title] = tables
+                print(f"# {title}\n\n{tables}\n", flush=True)
+                _write(options.output, kept)
     except MissingServerError as error:
         print(error, file=sys.stderr)
         return 2
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
     return 0
 
 
-def _clients(server: Server, plan: Plan) -> str:
-    load = [_load()]
-    results = _measure(server, plan)
-    starts = startup.measure(plan.starts)
-    load.append(_load())
-    return _page(plan, server, results, starts, load)
+def _part(name: str, server: Server, *, quick: bool) -> tuple[str, str]:
+    module = import_module(name)
+    measure: Callable[..., str] = module.measure
+    before = os.getloadavg()[0]
+    tables = measure(server, quick=quick)
+    return module.TITLE, f"{told(server, before)}\n\n{tables}"
 
 
-def _kept(output: Path | None) -> tuple[str, str]:
-    """Give the two parts of an earlier run, of which one may be kept: clients, then copies."""
+def _kept(output: Path | None) -> dict[str, str]:
+    """Read the parts of an earlier run by their titles, in the order of today's."""
     before = output.read_text(encoding="utf-8") if output and output.exists() else ""
-    clients, title, rest = before.partition(f"\n{copies.TITLE}\n")
-    return clients.strip(), (title + rest).strip()
+    _, *found = _HEADING.split(before)  # a title, its text, the next title, ...
+    texts = dict(zip(found[::2], map(str.strip, found[1::2]), strict=True))
+    titles = [import_module(name).TITLE for name in PARTS]
+    return {title: texts[title] for title in titles if title in texts}
+
+
+def _write(output: Path | None, parts: dict[str, str]) -> None:
+    """Write after each part: a run that is stopped keeps what it has measured."""
+    if output:
+        order = [import_module(name).TITLE for name in PARTS]
+        texts = [f"# {title}\n\n{parts[title]}\n" for title in order if title in parts]
+        output.write_text("\n".join(texts), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
@@ -96,110 +82,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="one short round, nothing saved unless --output says where"
     )
-    part = parser.add_mutually_exclusive_group()
-    part.add_argument("--clients", action="store_true", help="measure single requests and starts alone")
-    part.add_argument("--copies", action="store_true", help="measure whole copies and long searches alone")
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--output", type=Path, help="where the tables go (default: RESULTS.md beside this file)")
     options = parser.parse_args()
     if not options.quick and options.output is None:
         options.output = HERE / "RESULTS.md"
     return options
-
-
-def _load() -> str:
-    return f"{os.getloadavg()[0]:.1f}"
-
-
-# ------------------------------------------------------------------ measuring
-
-
-def _measure(server: Server, plan: Plan) -> Results:
-    """Run every client once a round, in an order that changes, so that no neighbour is always the same."""
-    chance = random.Random(plan.rounds)
-    results: Results = {case: defaultdict(list) for case in plan.cases}
-    for turn in range(plan.rounds):
-        for (size, workers), found in results.items():
-            order = list(CLIENTS)
-            chance.shuffle(order)
-            for name in order:
-                found[name].append(_client(name, server, size, workers, plan.seconds))
-        print(f"round {turn + 1} of {plan.rounds}", file=sys.stderr)
-    return results
-
-
-def _client(name: str, server: Server, size: str, workers: int, seconds: float) -> Measured:
-    arguments = [name, f"{server.url}/{file_name(size)}", str(workers), str(seconds), str(server.folder)]
-    command = [sys.executable, str(HERE / "clients.py"), *arguments]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise SystemExit(f"{name} failed:\n{told.stderr}")
-    return Measured(**json.loads(told.stdout))
-
-
-# ------------------------------------------------------------------ telling
-
-
-def _page(plan: Plan, server: Server, results: Results, starts: list[dict[str, startup.Start]], load: list[str]) -> str:
-    parts = ["# Results", _circumstances(plan, server, load), _noise(results, starts)]
-    for (size, workers), found in results.items():
-        title = f"## {size}, {workers} worker{'s' if workers > 1 else ''}"
-        parts += [title, _clients_table(found)]
-    parts += ["## From nothing to ready", _starts_table(starts)]
-    return "\n\n".join(parts)
-
-
-def _circumstances(plan: Plan, server: Server, load: list[str]) -> str:
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    curl = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    return (
-        f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}; how to read it stands in README.md.\n\n"
-        f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}; {libraries}; {server.version}, curl {curl}. "
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {' to '.join(load)}. "
-        f"Rounds: {plan.rounds}, each measurement {plan.seconds} s; starts: {plan.starts}."
-    )
-
-
-def _noise(results: Results, starts: list[dict[str, startup.Start]]) -> str:
-    """Tell how far apart two measurements of one and the same thing lie."""
-    speed = [
-        Ratio.of((one.per_second for one in found[CONTROL]), (one.per_second for one in found[BASELINE]))
-        for found in results.values()
-    ]
-    start = _start_ratio(starts, startup.CONTROL, startup.BASELINE)
-    return (
-        f"Noise: plain requests measured twice in each round differs from itself by "
-        f"{min(one.least for one in speed):.2f} to {max(one.most for one in speed):.2f} in requests per second "
-        f"(medians {min(one.middle for one in speed):.2f} to {max(one.middle for one in speed):.2f}); "
-        f"`import requests` twice, {start} in time. A difference that is not larger says nothing."
-    )
-
-
-def _clients_table(found: dict[str, list[Measured]]) -> str:
-    rows = []
-    for name, measured in found.items():
-        ratios = [
-            Ratio.of((getattr(one, field) for one in measured), (getattr(one, field) for one in found[BASELINE]))
-            for field in ("per_second", "cpu", "p50", "p99")
-        ]
-        speed = f"{median(one.per_second for one in measured):.0f}"
-        cpu = f"{median(one.cpu for one in measured):.3f}"
-        rows.append([name, *map(str, ratios), speed, cpu])
-    rows.sort(key=lambda row: list(CLIENTS).index(row[0]))
-    head = ["client", "requests/s, ratio", "CPU a request, ratio", "p50, ratio", "p99, ratio", "requests/s", "CPU ms"]
-    return table(head, rows)
-
-
-def _starts_table(starts: list[dict[str, startup.Start]]) -> str:
-    rows = []
-    for name in startup.commands():
-        ratios = [str(_start_ratio(starts, name, base)) for base in (startup.BASELINE, startup.PARTS)]
-        times = [median(getattr(one[name], field) for one in starts) for field in ("wall", "cpu")]
-        rows.append([name, *ratios, *(f"{time:.0f}" for time in times)])
-    return table(["start", "to requests", "to the four together", "ms", "CPU ms"], rows)
-
-
-def _start_ratio(starts: list[dict[str, startup.Start]], name: str, base: str) -> Ratio:
-    return Ratio.of((one[name].wall for one in starts), (one[base].wall for one in starts))
 
 
 if __name__ == "__main__":

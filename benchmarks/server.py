@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PASSPHRASE = "benchmark"
+RSA = 2048
+KEY_SIZES = (RSA, 4096)
+VERSIONS = ("TLSv1.2", "TLSv1.3")
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
 
 
@@ -38,11 +42,14 @@ class Server:
         url: without a path.
         folder: holds root.pem, client.pem (chain and key) and client.p12.
         version: nginx's own words.
+        handshakes: listeners of one TLS version each, by the size of the RSA keys on both sides and the version;
+            what a client needs lies in the folder named by the size.
     """
 
     url: str
     folder: Path
     version: str
+    handshakes: dict[tuple[int, str], str]
 
 
 @contextlib.contextmanager
@@ -54,14 +61,16 @@ def nginx() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="ror-sante-bench-") as name, _cores() as (server_core, client_core):
         folder = Path(name)
         _furnish(folder)
-        port = _free_port()
-        (folder / "nginx.conf").write_text(_configuration(folder, port), encoding="utf-8")
+        port, *others = (_free_port() for _ in range(1 + len(KEY_SIZES) * len(VERSIONS)))
+        listeners = dict(zip(product(KEY_SIZES, VERSIONS), others, strict=True))
+        (folder / "nginx.conf").write_text(_configuration(folder, port, listeners), encoding="utf-8")
         _pin(server_core)
         process = subprocess.Popen([program, "-p", name, "-c", str(folder / "nginx.conf"), "-e", "stderr"])
         _pin(client_core)
         try:
             _await(port, process)
-            yield Server(f"https://localhost:{port}", folder, _version(program))
+            handshakes = {which: f"https://localhost:{own}" for which, own in listeners.items()}
+            yield Server(f"https://localhost:{port}", folder, _version(program), handshakes)
         finally:
             process.terminate()
             process.wait(10)
@@ -87,11 +96,10 @@ def _pin(cores: set[int]) -> None:
 def _furnish(folder: Path) -> None:
     """Write certificates and bodies; nginx's worker, another user when root starts it, must read the bodies."""
     pki = SimulatorPki.create()
-    server, client = pki.server(), pki.client()
-    (folder / "root.pem").write_bytes(pki.root_pem())
-    (folder / "server.pem").write_bytes(server.pem_chain() + server.key_pem())
-    (folder / "client.pem").write_bytes(client.pem_chain() + client.key_pem())
-    (folder / "client.p12").write_bytes(pki.p12(client, PASSPHRASE))
+    _write_certificates(folder, pki)
+    for size in KEY_SIZES:
+        (folder / str(size)).mkdir()
+        _write_certificates(folder / str(size), pki if size == RSA else SimulatorPki.create(key_size=size))
     (folder / "www").mkdir()
     for size, count in SIZES.items():
         (folder / "www" / file_name(size)).write_bytes(body(count))
@@ -99,7 +107,32 @@ def _furnish(folder: Path) -> None:
         path.chmod(0o755)
 
 
-def _configuration(folder: Path, port: int) -> str:
+def _write_certificates(folder: Path, pki: SimulatorPki) -> None:
+    server, client = pki.server(), pki.client()
+    (folder / "root.pem").write_bytes(pki.root_pem())
+    (folder / "server.pem").write_bytes(server.pem_chain() + server.key_pem())
+    (folder / "client.pem").write_bytes(client.pem_chain() + client.key_pem())
+    (folder / "client.p12").write_bytes(pki.p12(client, PASSPHRASE))
+
+
+def _handshakes(folder: Path, listeners: dict[tuple[int, str], int]) -> str:
+    """Configure listeners that answer a few bytes, so that a new connection is all that is measured."""
+    return "".join(
+        f"""
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_protocols {version};
+    ssl_certificate {folder}/{size}/server.pem;
+    ssl_certificate_key {folder}/{size}/server.pem;
+    ssl_client_certificate {folder}/{size}/root.pem;
+    ssl_verify_client on;
+    location / {{ return 200 ok; }}
+  }}"""
+        for (size, version), port in listeners.items()
+    )
+
+
+def _configuration(folder: Path, port: int, listeners: dict[tuple[int, str], int]) -> str:
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -138,6 +171,7 @@ http {{
       return 202;
     }}
   }}
+  {_handshakes(folder, listeners)}
 }}
 """
 

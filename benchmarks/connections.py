@@ -1,0 +1,70 @@
+"""New connections: resumed ones beside full handshakes, and from an identity to a context."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from report import Ratio, table
+from server import KEY_SIZES, RSA
+
+if TYPE_CHECKING:
+    from server import Server
+
+TITLE: Final = "New connections"
+_HERE: Final = Path(__file__).parent
+
+# What connector.py measures; by way, a median in each round, in milliseconds.
+Rounds = dict[str, list[float]]
+
+
+def measure(server: Server, *, quick: bool) -> str:
+    """Measure every size of key and version of TLS, and give the tables."""
+    rounds, calls = (2, 3) if quick else (7, 30)
+    rows = []
+    for (size, version), url in server.handshakes.items():
+        found = _connector("handshakes", url, server.folder / str(size), rounds, calls)
+        rows.append([f"RSA-{size} on both sides, {version}", *_handshake_cells(found)])
+    head = ["keys", "resumed, to full", "its CPU", "resumed, to requests", "full, to requests", "full ms", "resumed ms"]
+    contexts = [_context_row(server, size, rounds, calls) for size in KEY_SIZES]
+    columns = ["keys", "ours, to pipes by hand", "files written", "ours ms", "pipes ms", "opening the P12 ms"]
+    parts = [
+        f"Medians of {rounds} rounds of {calls} connections each. A connection: TCP, TLS, and one answer of two bytes.",
+        table(head, rows),
+        "## From an identity to a context",
+        table(columns, contexts),
+    ]
+    return "\n\n".join(parts)
+
+
+def _handshake_cells(found: Rounds) -> list[str]:
+    ratios = [
+        Ratio.of(found["resumed"], found["full"]),
+        Ratio.of(found["resumed CPU"], found["full CPU"]),
+        Ratio.of(found["resumed"], found["requests"]),
+        Ratio.of(found["full"], found["requests"]),
+    ]
+    return [*map(str, ratios), *(f"{_middle(found[way]):.2f}" for way in ("full", "resumed"))]
+
+
+def _context_row(server: Server, size: int, rounds: int, calls: int) -> list[str]:
+    url = server.handshakes[size, "TLSv1.3"]
+    found = _connector("contexts", url, server.folder / str(size), rounds, calls if size == RSA else calls // 2 or 1)
+    times = (f"{_middle(found[way]):.2f}" for way in ("ours", "pipes", "opening"))
+    return [f"RSA-{size}", str(Ratio.of(found["ours"], found["pipes"])), f"{sum(found['files']):.0f}", *times]
+
+
+def _connector(*arguments: object) -> Rounds:
+    command = [sys.executable, str(_HERE / "connector.py"), *map(str, arguments)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    if told.returncode:
+        raise SystemExit(f"{arguments} failed:\n{told.stderr}")
+    found: Rounds = json.loads(told.stdout)
+    return found
+
+
+def _middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]

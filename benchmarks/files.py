@@ -1,0 +1,92 @@
+"""One large file of an export: to disk, and split into its resources."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from copydata import BYTES, FHIR, write_file
+from filer import LIBRARIES_OF, SPLITTING, TO_DISK
+from peers import python_of
+from report import Ratio, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from server import Server
+
+TITLE: Final = "One large file"
+_HERE: Final = Path(__file__).parent
+_SIZES: Final = {True: 5_000_000, False: 500_000_000}  # bytes; quick or not
+_OURS, _IJSON, _LOADS = SPLITTING
+_POUR, _COPY = TO_DISK
+
+Measured = dict[str, list[dict[str, float]]]  # by the name of the way, one a round
+
+
+def measure(server: Server, *, quick: bool) -> str:
+    """Measure both, and give the tables."""
+    size, rounds = _SIZES[quick], 1 if quick else 3
+    folder = server.folder / "www" / FHIR.strip("/") / "large"
+    folder.mkdir(parents=True)
+    try:
+        write_file(folder / "file.json", 0, size // BYTES)
+        url = f"{server.url}{FHIR}/large/file.json"
+        disk, split = (_rounds(ways, url, server, rounds) for ways in (TO_DISK, SPLITTING))
+    finally:
+        shutil.rmtree(folder)
+    if len({one["resources"] for measured in split.values() for one in measured}) != 1:
+        raise SystemExit("the ways do not agree on how many resources there are")
+    parts = [f"{size // 1_000_000} MB, {size // BYTES} resources. Rounds: {rounds}."]
+    parts += ["## To disk", _disk_table(disk), "## Into its resources", _split_table(split)]
+    return "\n\n".join(parts)
+
+
+def _rounds(ways: Iterable[str], url: str, server: Server, rounds: int) -> Measured:
+    chance = random.Random(rounds)
+    found: Measured = defaultdict(list)
+    for _ in range(rounds):
+        order = list(ways)
+        chance.shuffle(order)
+        for name in order:
+            found[name].append(_one(name, url, server))
+    return found
+
+
+def _one(name: str, url: str, server: Server) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="ror-sante-file-") as out:
+        command = [python_of(LIBRARIES_OF.get(name, ())), str(_HERE / "filer.py"), name, url, str(server.folder), out]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
+    if told.returncode:
+        raise SystemExit(f"{name} failed:\n{told.stderr}")
+    print(f"files: {name}", file=sys.stderr)
+    measured: dict[str, float] = json.loads(told.stdout)
+    return measured
+
+
+def _disk_table(found: Measured) -> str:
+    rows = [[name, *_cells(found, name, ("wall", "cpu"), _COPY)] for name in TO_DISK]
+    return table(["way", "time, to copyfileobj", "CPU, ratio", "memory, + MiB", "s", "CPU s"], rows)
+
+
+def _split_table(found: Measured) -> str:
+    rows = []
+    for name in SPLITTING:
+        cells = _cells(found, name, ("cpu",), _IJSON)
+        loads = Ratio.of((one["cpu"] for one in found[name]), (one["cpu"] for one in found[_LOADS]))
+        rows.append([name, cells[0], str(loads), *cells[1:]])
+    return table(["way", "CPU, to ijson", "CPU, to json.loads", "memory, + MiB", "s", "CPU s"], rows)
+
+
+def _cells(found: Measured, name: str, keys: tuple[str, ...], to: str) -> list[str]:
+    ratios = [str(Ratio.of((one[key] for one in found[name]), (one[key] for one in found[to]))) for key in keys]
+    figures = ((key, places) for key, places in (("memory", 1), ("wall", 2), ("cpu", 2)))
+    return [*ratios, *(f"{median(one[key] for one in found[name]):.{places}f}" for key, places in figures)]
