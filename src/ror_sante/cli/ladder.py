@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.padding import Padding
 from rich.table import Table
@@ -10,14 +10,15 @@ from rich.text import Text
 
 from ror_sante.cli.console import speaks_unicode, text
 from ror_sante.cli.grid import MARKS, STYLES, print_grid
+from ror_sante.diagnosis.machine import NONE
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
 from ror_sante.diagnosis.smoke import RUNGS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ror_sante.diagnosis.ladders.ladder import Ladder as Climbed
-
+# What of this machine may explain a failure.
+_TELLING: Final = ("proxy variables", "authority variables", "openssl variables")
 _NAME_WIDTH: Final = max(len(name) for name in RUNGS)
 _TIME_WIDTH: Final = len("10.0 s")
 
@@ -109,6 +110,25 @@ class Ladder:
         return Text(narrow.decode(self._console.encoding), style=style)
 
 
+class Head(Protocol):
+    """What a ladder, or its report, is headed with."""
+
+    @property
+    def service(self) -> str:
+        """Its word."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """How people call it."""
+        ...
+
+    @property
+    def environment(self) -> str:
+        """The name of the environment."""
+        ...
+
+
 class Ladders:
     """Prints several ladders, one below the other, each as it comes.
 
@@ -120,7 +140,7 @@ class Ladders:
         self._console = console
         self._printed: dict[str, Ladder] = {}
 
-    def rung(self, ladder: Climbed, check: Check) -> None:
+    def rung(self, ladder: Head, check: Check) -> None:
         """Print one rung of one ladder."""
         name = f"{ladder.service} {ladder.environment}"
         if name not in self._printed:
@@ -128,6 +148,31 @@ class Ladders:
                 self._console.print()
             self._printed[name] = Ladder(self._console, environment=ladder.environment, title=ladder.title)
         self._printed[name].rung(check)
+
+    def machine(self, reports: SmokeReports, *, whole: bool) -> None:
+        """Print what was seen of this machine: all, or, after a failure, what stands out.
+
+        Args:
+            reports: with the machine.
+            whole: tell everything.
+        """
+        seen = reports.machine
+        if seen is None or not (whole or reports.failed):
+            return
+        facts = [" ".join(pair) for pair in seen.facts] if whole else []
+        checks = [check for check in seen.checks if whole or check.name in _TELLING or check.outcome is not Outcome.OK]
+        checks = [check for check in checks if whole or check.detail != NONE]
+        if not facts and not checks:
+            return
+        self._console.print()
+        self._console.print(Text("This machine", style="bold"))
+        if facts:
+            self._console.print(Padding(text(", ".join(facts)), (0, 0, 0, 2)))
+        for check in checks:
+            style = STYLES[check.outcome]
+            self._console.print(Padding(Text.assemble((check.name, style), ": ", text(check.detail)), (0, 0, 0, 2)))
+            if check.hint:
+                self._console.print(Padding(text(check.hint, "cyan"), (0, 0, 0, 4)))
 
     def verdict(self, reports: SmokeReports, *, strict: bool, after: str) -> None:
         """Print what it comes to: one sentence for one ladder, a line for each of several and one for all.

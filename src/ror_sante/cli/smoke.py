@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shlex
-import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from ror_sante.cli.console import console
-from ror_sante.cli.files import private_text
-from ror_sante.cli.ladder import Ladders
 from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.smoke_formats import STYLES, Manner, teller
 from ror_sante.cli.verb import Verb, config_path, ending
 from ror_sante.diagnosis.ladders.inter_ror import INTER_ROR
 from ror_sante.diagnosis.ladders.national import RORN
-from ror_sante.diagnosis.report import BAD_VERDICT, SmokeReports
+from ror_sante.diagnosis.report import BAD_VERDICT
+from ror_sante.diagnosis.share import Mask
 from ror_sante.diagnosis.smoke import ALL, SERVICES, WITHIN, SmokeTest
+from ror_sante.diagnosis.watch import Watch, repeated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ror_sante.cli.place import Place
+    from ror_sante.cli.smoke_formats import Teller
+    from ror_sante.diagnosis.page.words import Lang
+    from ror_sante.pki.identity import ClientIdentity
+
+_POSITIVE: Final = click.FloatRange(0, 3600, min_open=True)
+_DAY: Final = click.FloatRange(0, 86_400, min_open=True)
 
 
 @click.command(
     "smoke-test",
     cls=Verb,
     epilog=ending(
-        (0, 1, 2, 3, 4, 5),
+        (0, 1, 2, 3, 4, 5, 130),
         "ror-sante smoke-test --env simulator",
         "ror-sante smoke-test --env bac-a-sable --format json --output smoke.json",
+        "ror-sante smoke-test --service all --format html --share --output for-support.html",
+        "ror-sante smoke-test --repeat 0 --interval 300",
         "ror-sante smoke-test --env simulator --pki OUT --p12 OUT/FLAW/client.p12",
     ),
 )
@@ -39,20 +51,29 @@ from ror_sante.diagnosis.smoke import ALL, SERVICES, WITHIN, SmokeTest
     show_default=True,
     help="Which service; all takes those that are configured, side by side.",
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "style", type=click.Choice(STYLES), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there, mode 0600.")
 @click.option("--p12", type=click.Path(path_type=Path), metavar="FILE", help="Try this P12 instead.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Its passphrase, alone.")
 @click.option("--pki", type=click.Path(path_type=Path), metavar="DIR", help="The simulator's PKI: of certs-test.")
 @click.option("--strict", is_flag=True, help="A warning ends with exit code 1.")
-@click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit of each wait.")
+@click.option("--timeout", type=_POSITIVE, metavar="SECONDS", help="Limit of each wait.")
 @click.option(
-    "--within",
-    type=click.FloatRange(0, 3600, min_open=True),
+    "--within", type=_POSITIVE, metavar="SECONDS", default=WITHIN, show_default=True, help="Limit of the whole test."
+)
+@click.option("--share", is_flag=True, help="Mask accounts, internal hosts, addresses, paths, people.")
+@click.option("--doctor", is_flag=True, help="Tell about this machine too: versions, variables, files.")
+@click.option("--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Of the HTML page.")
+@click.option(
+    "--repeat", type=click.IntRange(0), metavar="N", default=1, help="Run it N times; 0 goes on until Ctrl-C."
+)
+@click.option(
+    "--interval",
+    type=_DAY,
     metavar="SECONDS",
-    default=WITHIN,
+    default=60.0,
     show_default=True,
-    help="Limit of the whole test.",
+    help="From the start of one round to that of the next.",
 )
 def smoke_test(
     *,
@@ -66,6 +87,11 @@ def smoke_test(
     strict: bool,
     timeout: float | None,
     within: float,
+    share: bool,
+    doctor: bool,
+    lang: Lang,
+    repeat: int,
+    interval: float,
 ) -> int:
     """Climb from the certificate to one real search, rung by rung.
 
@@ -74,11 +100,45 @@ def smoke_test(
     """
     flags = Flags(env=env, p12=p12, passphrase_file=passphrase_file, pki=pki, timeout=timeout)
     with opened(flags) as place:
+        mask = Mask.of(place.settings, place.environment) if share else None
+        known = place if mask is None else _learning(place, mask)
         test = SmokeTest.from_settings(
-            place.settings, services=[service], environment=place.environment, opener=place.opener, within=within
+            known.settings, services=[service], environment=known.environment, opener=known.opener, within=within
         )
-        reports = _climbed(test, _next(env, service), style=style, output=output, strict=strict)
-    return reports.exit_code or (BAD_VERDICT if strict and reports.warned else 0)
+        manner = Manner(
+            output=output,
+            strict=strict,
+            after=_next(env, service),
+            mask=mask,
+            doctor=doctor,
+            lang=lang,
+            repeated=repeat != 1,
+        )
+        with teller(style, manner) as told:
+            watch = _watched(test, told, repeat=repeat, interval=interval)
+    return watch.exit_code or (BAD_VERDICT if strict and watch.warned else 0)
+
+
+def _watched(test: SmokeTest, told: Teller, *, repeat: int, interval: float) -> Watch:
+    """Run the rounds; whatever ends them, several of them are summed up."""
+    watch = Watch()
+    try:
+        for reports in repeated(lambda: told.run(test), repeat=repeat, interval=interval):
+            told.round(reports, watch.note(reports), watch)
+    finally:
+        if repeat != 1:
+            told.summary(watch)
+    return watch
+
+
+def _learning(place: Place, mask: Mask) -> Place:
+    """Let the mask know each certificate as soon as it is open."""
+
+    def opener(service: str) -> Callable[[], ClientIdentity] | None:
+        found = place.opener(service)
+        return None if found is None else lambda: mask.learned(found())
+
+    return replace(place, opener=opener)
 
 
 def _next(env: str | None, service: str) -> str:
@@ -87,15 +147,3 @@ def _next(env: str | None, service: str) -> str:
     verb = service if service == INTER_ROR else RORN
     words = ["ror-sante", *(["--config", str(file)] if file else []), verb, "search", "HealthcareService"]
     return shlex.join([*words, *(["--env", env] if env else []), "--max", "5"])
-
-
-def _climbed(test: SmokeTest, after: str, *, style: str, output: Path | None, strict: bool) -> SmokeReports:
-    with private_text(output) if output is not None else contextlib.nullcontext(sys.stdout) as stream:
-        if style == "json":
-            reports = test.run_all()
-            stream.write(json.dumps(reports.to_json(), indent=2) + "\n")
-            return reports
-        told = Ladders(console(stream))
-        reports = test.run_all(told.rung)
-        told.verdict(reports, strict=strict, after=after)
-        return reports

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ror_sante.errors import (
     ApiError,
@@ -15,6 +15,12 @@ from ror_sante.errors import (
     TokenError,
     TransportError,
 )
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ror_sante.diagnosis.machine import Machine
+    from ror_sante.diagnosis.route import Route
 
 GOOD: Final = 0
 BAD_VERDICT: Final = 1
@@ -127,6 +133,7 @@ class SmokeReport:
         checks: the rungs, from the settings up to the answers.
         title: how people call the service.
         took: seconds from the start to the last rung; None when nobody measured.
+        routes: what was seen on the way to each host.
     """
 
     service: str
@@ -134,6 +141,7 @@ class SmokeReport:
     checks: tuple[Check, ...]
     title: str = ""
     took: float | None = None
+    routes: tuple[Route, ...] = ()
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -172,10 +180,14 @@ class SmokeReports:
     Attributes:
         reports: one a service and environment.
         absent: the services that were not tried, and why.
+        machine: what was seen of this machine.
+        at: when the test began, in UTC.
     """
 
     reports: tuple[SmokeReport, ...]
     absent: tuple[tuple[str, str], ...] = ()
+    machine: Machine | None = None
+    at: datetime | None = None
 
     @property
     def exit_code(self) -> int:
@@ -197,7 +209,12 @@ class SmokeReports:
         """The time of the slowest."""
         return max((report.seconds for report in self.reports), default=0.0)
 
-    def to_json(self) -> dict[str, Any] | list[dict[str, Any]]:
-        """Give what ``smoke-test --format json`` prints: an object for one report, a list for several."""
-        told = [report.to_dict() for report in self.reports]
+    def to_json(self, *, machine: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
+        """Give what ``smoke-test --format json`` prints: an object for one report, a list for several.
+
+        Args:
+            machine: with what was seen of this machine, in each.
+        """
+        about = {"machine": self.machine.to_dict()} if machine and self.machine is not None else {}
+        told = [report.to_dict() | about for report in self.reports]
         return told[0] if len(told) == 1 else told

@@ -10,6 +10,7 @@ from ror_sante.diagnosis.ladders.climb import climb
 from ror_sante.diagnosis.ladders.inter_ror import INTER_ROR, INTER_ROR_SERVICE
 from ror_sante.diagnosis.ladders.ladder import Ground, Service
 from ror_sante.diagnosis.ladders.national import NATIONAL, RORN
+from ror_sante.diagnosis.machine import Machine
 from ror_sante.diagnosis.report import SmokeReport, SmokeReports
 from ror_sante.errors import ConfigurationError
 from ror_sante.pki.identity import ClientIdentity
@@ -67,6 +68,7 @@ class SmokeTest:
             _maker(NATIONAL, environment, settings, lambda _service: identity),
         )
         self._absent: tuple[tuple[str, str], ...] = ()
+        self._settings = settings
         self._at = at
         self._within = within
 
@@ -109,6 +111,7 @@ class SmokeTest:
             _maker(SERVICES[name], place, settings, find) for name in _named(words) if name not in absent
         )
         made._absent = tuple(absent.items())
+        made._settings = settings
         made._at = at
         made._within = within
         return made
@@ -139,9 +142,10 @@ class SmokeTest:
         Returns:
             A report for each.
         """
-        at = self._at or datetime.now(UTC)
+        now = datetime.now(UTC)
+        at = self._at or now
         reports = climb([make(at) for make in self._makers], within=self._within, on_check=on_check)
-        return SmokeReports(reports=reports, absent=self._absent)
+        return SmokeReports(reports=reports, absent=self._absent, machine=Machine.examine(self._settings), at=now)
 
 
 def openers(settings: Settings, *, ask: Callable[[], str] | None = None) -> Callable[[str], Opener | None]:

@@ -106,6 +106,7 @@ class _Climb:
             environment=ladder.environment,
             checks=tuple(self._checks[id(ladder)]),
             took=self._took[id(ladder)],
+            routes=ladder.routes(),
         )
 
     def _start_what_is_ready(self) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ror_sante.diagnosis.ladders.ladder import Ground
+    from ror_sante.diagnosis.route import Route
     from ror_sante.errors import ConfigurationError
     from ror_sante.settings import RegionalPlace
 
@@ -73,7 +74,18 @@ class _InterRor:
             environment=self._ground.environment.name,
             rungs=tuple(sorted(found, key=lambda rung: order[rung.name])),
             close=self._close,
+            routes=self._routes,
         )
+
+    def _routes(self) -> tuple[Route, ...]:
+        """Give what was seen on the way to each host; a region's are named after it."""
+        shared = () if self._national is None else self._national.routes()
+        regional = [
+            replace(route, label=f"{REGIONS[code]}: {route.label}")
+            for code, own in self._own.items()
+            for route in own.routes()
+        ]
+        return (*shared, *regional)
 
     def _close(self) -> None:
         for each in (*self._own.values(), *filter(None, [self._national])):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from ror_sante.diagnosis.route import Route
     from ror_sante.diagnosis.rung import Seen
     from ror_sante.environments import Environment
     from ror_sante.pki.identity import ClientIdentity
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 def nothing() -> None:
     """Do nothing, for a ladder that holds nothing open."""
+
+
+def no_routes() -> tuple[Route, ...]:
+    """Give no route, for a ladder that walks to no host."""
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +74,7 @@ class Ladder:
         environment: the name of the environment.
         rungs: each after those that it needs.
         close: closes what the rungs opened, whatever came of them.
+        routes: gives what was seen on the way to each host, at the end; `Way.routes` does.
     """
 
     service: str
@@ -75,6 +82,7 @@ class Ladder:
     environment: str
     rungs: tuple[Rung, ...]
     close: Callable[[], None] = nothing
+    routes: Callable[[], tuple[Route, ...]] = no_routes
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

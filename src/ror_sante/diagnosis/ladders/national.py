@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ror_sante.diagnosis.ladders.ladder import Ground
+    from ror_sante.diagnosis.route import Route
     from ror_sante.environments import Coding
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.settings import RornSettings
@@ -73,6 +74,7 @@ class National:
             own=self._own_words,
         )
         self._hosts = self._reached()
+        self._way = Way(self._own, self._targets(), network=self._network)
         self._clock: DateReader | None = None
         self._client: NationalRorClient | None = None
         self._closing: list[Callable[[], None]] = []
@@ -80,7 +82,12 @@ class National:
     def ladder(self) -> Ladder:
         """Give the ladder of this service alone."""
         return Ladder(
-            service=RORN, title=_TITLE, environment=self._environment.name, rungs=self._rungs(), close=self.close
+            service=RORN,
+            title=_TITLE,
+            environment=self._environment.name,
+            rungs=self._rungs(),
+            close=self.close,
+            routes=self.routes,
         )
 
     def rungs(self, column: str = "") -> tuple[Rung, ...]:
@@ -88,16 +95,19 @@ class National:
         return tuple(replace(rung, column=column) for rung in self._rungs())
 
     def _rungs(self) -> tuple[Rung, ...]:
-        way = Way(self._own, self._targets(), network=self._network)
         token, api = self._hosts[0], self._hosts[-1]
         return (
             *self._own.rungs(),
-            *way.rungs(),
+            *self._way.rungs(),
             Rung("token", self._token, needs=("pushed", "server chain"), column=_column(token)),
             Rung("metadata", self._metadata, needs=ANSWERS, column=_column(api)),
             Rung("search", self._search, needs=ANSWERS, column=_column(api)),
             Rung("clock", self._clock_rung, after=("token",)),
         )
+
+    def routes(self) -> tuple[Route, ...]:
+        """Give what was seen on the way to each host."""
+        return self._way.routes()
 
     def close(self) -> None:
         """Close what the rungs opened."""

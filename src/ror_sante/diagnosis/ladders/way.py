@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 from ror_sante.diagnosis import reach
 from ror_sante.diagnosis.ladders.ladder import Rung
 from ror_sante.diagnosis.ladders.own import BEFORE_SHOWN
+from ror_sante.diagnosis.route import Route
+from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
 from ror_sante.http.proxy import Proxy
 from ror_sante.pki.lent import load_intermediates
+from ror_sante.pki.names import describe_name
 from ror_sante.tls.probe import Via, probe
 
 if TYPE_CHECKING:
@@ -66,6 +69,30 @@ class Way:
             *(self._rung(target, "server chain", reach.server_chain, ("tcp",)) for target in self._targets),
         )
 
+    def routes(self) -> tuple[Route, ...]:
+        """Give what was seen on the way to each host that was tried."""
+        return tuple(self._route(host, seen) for host, seen in self.probes.values())
+
+    def _route(self, host: reach.Host, seen: Probe) -> Route:
+        identity = self._own.shown if host.shown else None
+        trusted = bool(seen.received) and not isinstance(seen.error, ServerNotTrustedError)
+        roots = self._own.anchors(host.anchors)
+        times = (("DNS", seen.dns_seconds), ("TCP", seen.tcp_seconds), ("TLS", seen.tls_seconds))
+        return Route(
+            label=host.label,
+            origin=str(host.origin),
+            peer=seen.peer,
+            proxy=f"{host.via.host}:{host.via.port}" if host.via else "",
+            version=seen.version,
+            cipher=seen.cipher,
+            ours=seen.pushed,
+            our_root=describe_name(identity.chain[-1].issuer) if identity and seen.pushed else "",
+            theirs=seen.received,
+            their_root=(roots[0].subject if len(roots) == 1 else f"one of {len(roots)} roots") if trusted else "",
+            refused=_refused(seen),
+            steps=tuple((name, seconds) for name, seconds in times if seconds is not None),
+        )
+
     def _dns(self, target: Target) -> Rung:
         """The first rung walks the whole way; the others tell how far it got."""
 
@@ -94,6 +121,12 @@ class Way:
             wide_tls12=known.wide,
         )
         return known, seen
+
+
+def _refused(seen: Probe) -> str:
+    if isinstance(seen.error, ServerNotTrustedError):
+        return "theirs"
+    return "ours" if isinstance(seen.error, ClientRejectedError) and seen.requested else ""
 
 
 def via(network: NetworkSettings, origin: Origin) -> Via | None:

@@ -1,0 +1,71 @@
+"""Write smoke tests as JUnit XML, which every continuous-integration server shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET  # only written here, never read
+
+from ror_sante.diagnosis.report import Outcome
+
+if TYPE_CHECKING:
+    from ror_sante.diagnosis.report import Check, SmokeReport, SmokeReports
+
+_ERROR: Final = {2: "settings", 3: "identity", 4: "transport", 5: "answer"}
+
+
+def to_junit(reports: SmokeReports, *, strict: bool = False) -> str:
+    """Write a suite a service and environment, with a case a rung.
+
+    Args:
+        reports: of all ladders; the machine's facts are the properties of each suite.
+        strict: a warning is a failure too; else it is a passed case with its text in ``system-out``.
+
+    Returns:
+        An XML document.
+    """
+    whole = ET.Element("testsuites", name="ror-sante smoke-test", time=_time(reports.seconds))
+    for report in reports.reports:
+        whole.append(_suite(report, reports, strict=strict))
+    for element in whole, *whole:
+        _count(element)
+    ET.indent(whole)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(whole, encoding="unicode") + "\n"
+
+
+def _suite(report: SmokeReport, reports: SmokeReports, *, strict: bool) -> ET.Element:
+    name = f"{report.service} {report.environment}"
+    suite = ET.Element("testsuite", name=name, time=_time(report.seconds))
+    if reports.machine is not None:
+        properties = ET.SubElement(suite, "properties")
+        for key, value in reports.machine.facts:
+            ET.SubElement(properties, "property", name=key, value=value)
+    for check in report.checks:
+        suite.append(_case(check, name, strict=strict))
+    return suite
+
+
+def _case(check: Check, suite: str, *, strict: bool) -> ET.Element:
+    case = ET.Element("testcase", name=check.name, classname=f"ror-sante.{suite.replace(' ', '.')}")
+    case.set("time", _time(check.seconds))
+    told = "\n".join(filter(None, [check.detail, check.hint]))
+    match check.outcome:
+        case Outcome.FAIL:
+            kind = _ERROR.get(check.family, "answer")
+            ET.SubElement(case, "failure", message=check.detail, type=kind).text = told
+        case Outcome.WARN if strict:
+            ET.SubElement(case, "failure", message=check.detail, type="warning").text = told
+        case Outcome.SKIPPED:
+            ET.SubElement(case, "skipped", message=check.detail)
+        case _:
+            ET.SubElement(case, "system-out").text = told
+    return case
+
+
+def _count(element: ET.Element) -> None:
+    for key, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
+        element.set(key, str(len(list(element.iter(tag)))))
+    element.set("errors", "0")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.3f}"

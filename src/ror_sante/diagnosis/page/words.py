@@ -1,0 +1,53 @@
+"""The fixed words of the HTML report, in English and French; a key stands for itself."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Lang = Literal["en", "fr"]
+
+FRENCH: Final = {
+    "Smoke test": "Test de bout en bout",
+    "It works": "Tout fonctionne",
+    "It works, with warnings": "Cela fonctionne, avec des avertissements",
+    "Stopped at": "Arrêté à",
+    "environment": "environnement",
+    "exit code": "code de sortie",
+    "What to do": "Que faire",
+    "Nothing needs doing.": "Il n'y a rien à faire.",
+    "The ladder": "L'échelle",
+    "Who showed what": "Qui a montré quoi",
+    "We sent": "Nous avons envoyé",
+    "The server sent": "Le serveur a envoyé",
+    "Endpoints side by side": "Les points d'accès côte à côte",
+    "Where the time went": "Où le temps est passé",
+    "The receipt": "Le reçu de la connexion",
+    "This machine": "Cette machine",
+    "Rounds": "Tours",
+    "root, pinned": "racine, épinglée",
+    "root, not sent": "racine, non envoyée",
+    "not trusted": "pas de confiance",
+    "no certificate": "aucun certificat",
+    "nothing was sent": "rien n'a été envoyé",
+    "nothing was seen": "rien n'a été vu",
+    "no handshake": "pas de poignée de main",
+    "refused": "refusé",
+    "accepted": "accepté",
+    "ok": "bon",
+    "warn": "attention",
+    "fail": "échec",
+    "skipped": "non essayé",
+    "not tried": "non essayé",
+    "made by": "fait par",
+    "It holds no secret. Names, addresses and paths of your network are in it; --share masks them.": (
+        "Il ne contient aucun secret. Il contient des noms, adresses et chemins de votre réseau ; --share les masque."
+    ),
+    "Names, addresses, paths and accounts are masked.": "Les noms, adresses, chemins et comptes sont masqués.",
+    "leaf": "feuille",
+    "intermediate": "intermédiaire",
+}
+
+
+def word(text: str, lang: Lang) -> str:
+    """Give a fixed word in a language."""
+    return FRENCH[text] if lang == "fr" else text
