@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET  # only written here, never read
 
 from ror_sante.diagnosis.report import Outcome
+from ror_sante.errors import printable
 
 if TYPE_CHECKING:
     from ror_sante.diagnosis.report import Check, SmokeReport, SmokeReports
 
+_LONG: Final = 4000
 _ERROR: Final = {2: "settings", 3: "identity", 4: "transport", 5: "answer"}
 
 
@@ -38,7 +40,7 @@ def _suite(report: SmokeReport, reports: SmokeReports, *, strict: bool) -> ET.El
     if reports.machine is not None:
         properties = ET.SubElement(suite, "properties")
         for key, value in reports.machine.facts:
-            ET.SubElement(properties, "property", name=key, value=value)
+            ET.SubElement(properties, "property", name=key, value=_safe(value))
     for check in report.checks:
         suite.append(_case(check, name, strict=strict))
     return suite
@@ -47,18 +49,24 @@ def _suite(report: SmokeReport, reports: SmokeReports, *, strict: bool) -> ET.El
 def _case(check: Check, suite: str, *, strict: bool) -> ET.Element:
     case = ET.Element("testcase", name=check.name, classname=f"ror-sante.{suite.replace(' ', '.')}")
     case.set("time", _time(check.seconds))
-    told = "\n".join(filter(None, [check.detail, check.hint]))
+    detail, hint = _safe(check.detail), _safe(check.hint)
+    told = "\n".join(filter(None, [detail, hint]))
     match check.outcome:
         case Outcome.FAIL:
             kind = _ERROR.get(check.family, "answer")
-            ET.SubElement(case, "failure", message=check.detail, type=kind).text = told
+            ET.SubElement(case, "failure", message=detail, type=kind).text = told
         case Outcome.WARN if strict:
-            ET.SubElement(case, "failure", message=check.detail, type="warning").text = told
+            ET.SubElement(case, "failure", message=detail, type="warning").text = told
         case Outcome.SKIPPED:
-            ET.SubElement(case, "skipped", message=check.detail)
+            ET.SubElement(case, "skipped", message=detail)
         case _:
             ET.SubElement(case, "system-out").text = told
     return case
+
+
+def _safe(text: str) -> str:
+    """Show the control characters that XML cannot hold."""
+    return printable(text, _LONG)
 
 
 def _count(element: ET.Element) -> None:

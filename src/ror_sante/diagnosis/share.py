@@ -41,8 +41,7 @@ _MODULES: Final = ("ror_sante", "ssl", "socket", "urllib3", "requests", "os")
 # own "0002 187512751" has a blank after its first digits.
 _PERSON: Final = re.compile(r"(?<=OU=)[04]\d{6,}\b(?! ?\d)|(?<=OU = )[04]\d{6,}\b(?! ?\d)")
 _MAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_WINDOWS: Final = re.compile(r"\b[A-Za-z]:\\[^\s'\";,]+")
-_PATH: Final = re.compile(r"(?<![\w/:.@~\]-])~?/(?:[^\s/'\";:,()]+/)+[^\s/'\";:,()]+")
+_PATH: Final = re.compile(r"\b[A-Za-z]:\\[^\s'\";,]+|(?<![\w/:.@~\]-])~?/(?:[^\s/'\";:,()]+/)+[^\s/'\";:,()]+")
 _IP4: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 _IP6: Final = re.compile(r"(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:%\w+)?(?![\w:])")
 _HOST: Final = re.compile(r"(?<![\w.@-])(?:[A-Za-z0-9](?:[\w-]*[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z_]{1,23}(?![\w@(-])")
@@ -90,8 +89,9 @@ class Mask:
         """Give a text with everything private masked."""
         for value in sorted(self._known, key=len, reverse=True):
             if value in words:
-                words = re.sub(rf"(?<![\w]){re.escape(value)}(?![\w])", self._name(self._known[value], value), words)
-        for pattern, kind in ((_PERSON, "number"), (_MAIL, "mail"), (_WINDOWS, "path"), (_PATH, "path")):
+                alone = rf"(?<![\w.-]){re.escape(value)}(?!-?\w|\.\w)"
+                words = re.sub(alone, self._name(self._known[value], value), words)
+        for pattern, kind in ((_PERSON, "number"), (_MAIL, "mail"), (_PATH, "path")):
             words = pattern.sub(lambda found, kind=kind: self._masked(kind, found[0]), words)  # type: ignore[misc]  # a default binds the loop's value
         for pattern, kind in ((_IP4, "address"), (_IP6, "address"), (_HOST, "host")):
             words = pattern.sub(lambda found, kind=kind: self._masked(kind, found[0]), words)  # type: ignore[misc]  # as above
