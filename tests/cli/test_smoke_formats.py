@@ -248,3 +248,24 @@ def test_a_watch_can_be_stopped_and_loses_nothing(bench: Path, tmp_path: Path, s
     assert "1 round from" in (path.read_text() if style == "text" else err)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "search" in path.read_text()
+
+
+# ------------------------------------------------------------------ receipts
+
+
+def test_the_receipt_is_told_on_request(run: Callable[..., Any], bench: Path) -> None:
+    """As text below the ladder, as JSON under a key of its own; without the option there is neither."""
+    done = run("smoke-test", "--config", bench, "--receipt")
+    assert re.search(r"certificate asked for\s+yes", done.out)
+    assert done.out.index("Receipt: localhost") > done.out.index("clock")
+    assert "Receipt" not in run("smoke-test", "--config", bench).out
+    told = json.loads(run("smoke-test", "--config", bench, "--receipt", "--format", "json").out)
+    assert set(told) == {"service", "environment", "checks", "exit_code", "receipts"}
+    assert told["receipts"][0]["certificates_sent"][0] == "CLIENT_WS_RORN"
+
+
+def test_a_narrow_encoding_gets_the_receipt_too(spawn: Callable[..., Any], bench: Path) -> None:
+    """latin-1 has no arrow."""
+    done = spawn("smoke-test", "--config", bench, "--receipt", PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "CLIENT_WS_RORN <- SIMULATEUR" in re.sub(r"\s+", " ", done.stdout)

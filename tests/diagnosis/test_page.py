@@ -12,7 +12,7 @@ import pytest
 
 from ror_sante.diagnosis.machine import Machine
 from ror_sante.diagnosis.page.report import to_html
-from ror_sante.diagnosis.page.words import FRENCH
+from ror_sante.diagnosis.page.words import FRENCH, spoken
 from ror_sante.diagnosis.report import Check, Outcome, Part, SmokeReport, SmokeReports
 from ror_sante.diagnosis.route import Route
 from ror_sante.diagnosis.watch import Watch
@@ -231,3 +231,24 @@ def test_the_fixed_words_are_french_where_that_is_wanted() -> None:
 def test_the_page_says_whether_it_is_masked(masked: bool, words: str) -> None:
     """Who mails it must know."""
     assert words in page(check("a"), masked=masked).text
+
+
+@pytest.mark.parametrize(
+    ("environ", "lang"),
+    [
+        ({"LANG": "fr_FR.UTF-8"}, "fr"),
+        ({"LANG": "fr_FR.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LC_MESSAGES": "fr_CA", "LANG": "en_GB"}, "fr"),
+        ({"LC_ALL": "", "LANG": "de_DE"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_the_language_is_that_of_the_locale(environ: dict[str, str], lang: str) -> None:
+    """The person who is paged at night reads French; the first variable that is set counts."""
+    assert spoken(environ) == lang
+
+
+def test_the_process_has_a_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without variables given, those of the process count."""
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert spoken() == "fr"

@@ -103,11 +103,16 @@ class Ladder:
         self._console.print(Padding(line, (0, _TIME_WIDTH + 1, 0, indent)))
 
     def _safe(self, words: str, style: str = "") -> Text:
-        shown = text(words, style)
-        if self._unicode:
-            return shown
-        narrow = shown.plain.replace("←", "<-").encode(self._console.encoding, "backslashreplace")
-        return Text(narrow.decode(self._console.encoding), style=style)
+        return safe(self._console, words, style)
+
+
+def safe(console: Console, words: str, style: str = "") -> Text:
+    """Make words fit what the console can print: its encoding may lack our arrows."""
+    shown = text(words, style)
+    if speaks_unicode(console):
+        return shown
+    narrow = shown.plain.replace("←", "<-").encode(console.encoding, "backslashreplace")
+    return Text(narrow.decode(console.encoding), style=style)
 
 
 class Head(Protocol):
@@ -148,6 +153,18 @@ class Ladders:
                 self._console.print()
             self._printed[name] = Ladder(self._console, environment=ladder.environment, title=ladder.title)
         self._printed[name].rung(check)
+
+    def receipts(self, reports: SmokeReports) -> None:
+        """Print what each connection showed."""
+        for route in (route for report in reports.reports for route in report.routes):
+            self._console.print()
+            self._console.print(Text.assemble(("Receipt: ", "bold"), safe(self._console, route.label)))
+            lines = Table.grid(padding=(0, 2))
+            lines.add_column(no_wrap=True)
+            lines.add_column(overflow="fold")
+            for name, value in route.receipt():
+                lines.add_row(Text(name, style="dim"), safe(self._console, value))
+            self._console.print(Padding(lines, (0, 0, 0, 2)))
 
     def machine(self, reports: SmokeReports, *, whole: bool) -> None:
         """Print what was seen of this machine: all, or, after a failure, what stands out.

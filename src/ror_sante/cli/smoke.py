@@ -14,6 +14,7 @@ from ror_sante.cli.smoke_formats import STYLES, Manner, teller
 from ror_sante.cli.verb import Verb, config_path, ending
 from ror_sante.diagnosis.ladders.inter_ror import INTER_ROR
 from ror_sante.diagnosis.ladders.national import RORN
+from ror_sante.diagnosis.page.words import spoken
 from ror_sante.diagnosis.report import BAD_VERDICT
 from ror_sante.diagnosis.share import Mask
 from ror_sante.diagnosis.smoke import ALL, SERVICES, WITHIN, SmokeTest
@@ -63,7 +64,8 @@ _DAY: Final = click.FloatRange(0, 86_400, min_open=True)
 )
 @click.option("--share", is_flag=True, help="Mask accounts, internal hosts, addresses, paths, people.")
 @click.option("--doctor", is_flag=True, help="Tell about this machine too: versions, variables, files.")
-@click.option("--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Of the HTML page.")
+@click.option("--receipt", is_flag=True, help="Tell what each connection showed: protocol, chains, alert, times.")
+@click.option("--lang", type=click.Choice(["en", "fr"]), help="Of the HTML page; without it, that of the locale.")
 @click.option(
     "--repeat", type=click.IntRange(0), metavar="N", default=1, help="Run it N times; 0 goes on until Ctrl-C."
 )
@@ -89,7 +91,8 @@ def smoke_test(
     within: float,
     share: bool,
     doctor: bool,
-    lang: Lang,
+    receipt: bool,
+    lang: Lang | None,
     repeat: int,
     interval: float,
 ) -> int:
@@ -111,7 +114,8 @@ def smoke_test(
             after=_next(env, service),
             mask=mask,
             doctor=doctor,
-            lang=lang,
+            receipt=receipt,
+            lang=lang or spoken(),
             repeated=repeat != 1,
         )
         with teller(style, manner) as told:

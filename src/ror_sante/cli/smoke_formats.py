@@ -47,6 +47,7 @@ class Manner:
         after: the command to try next when all is well.
         mask: masks what is private, or None.
         doctor: tell about this machine in text and JSON too; the other formats always do.
+        receipt: tell what each connection showed in text and JSON too; the page always does.
         lang: ``en`` or ``fr``, of the page.
         repeated: there may be several rounds.
     """
@@ -56,6 +57,7 @@ class Manner:
     after: str
     mask: Mask | None
     doctor: bool
+    receipt: bool
     lang: Lang
     repeated: bool
 
@@ -141,6 +143,8 @@ class _Text:
                 self._rung(ladder, check)
         assert self._told is not None  # noqa: S101  the first round made it
         shown = self._manner.shown(reports)
+        if self._manner.receipt:
+            self._told.receipts(shown)
         self._told.machine(shown, whole=self._manner.doctor)
         self._told.verdict(shown, strict=self._manner.strict, after=self._manner.shown(self._manner.after))
 
@@ -169,7 +173,7 @@ class _Json:
         return test.run_all()
 
     def round(self, reports: SmokeReports, noted: Round, watch: Watch) -> None:
-        told = self._manner.shown(reports).to_json(machine=self._manner.doctor)
+        told = self._manner.shown(reports).to_json(machine=self._manner.doctor, receipts=self._manner.receipt)
         if not self._manner.repeated:
             self._stream.write(json.dumps(told, indent=2) + "\n")
             return

@@ -163,14 +163,19 @@ class SmokeReport:
         """The family of the first failed rung; 0 when none failed, warnings or not."""
         return self.failed[0].family if self.failed else GOOD
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the report as ``smoke-test --format json`` prints it."""
-        return {
+    def to_dict(self, *, receipts: bool = False) -> dict[str, Any]:
+        """Give the report as ``smoke-test --format json`` prints it.
+
+        Args:
+            receipts: with the receipts of the connections.
+        """
+        about: dict[str, Any] = {
             "service": self.service,
             "environment": self.environment,
             "checks": [check.to_dict() for check in self.checks],
             "exit_code": self.exit_code,
         }
+        return about | {"receipts": [route.to_dict() for route in self.routes]} if receipts else about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,12 +214,13 @@ class SmokeReports:
         """The time of the slowest."""
         return max((report.seconds for report in self.reports), default=0.0)
 
-    def to_json(self, *, machine: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
+    def to_json(self, *, machine: bool = False, receipts: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
         """Give what ``smoke-test --format json`` prints: an object for one report, a list for several.
 
         Args:
             machine: with what was seen of this machine, in each.
+            receipts: with the receipts of the connections.
         """
         about = {"machine": self.machine.to_dict()} if machine and self.machine is not None else {}
-        told = [report.to_dict() | about for report in self.reports]
+        told = [report.to_dict(receipts=receipts) | about for report in self.reports]
         return told[0] if len(told) == 1 else told

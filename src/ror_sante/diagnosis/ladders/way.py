@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -71,25 +72,33 @@ class Way:
 
     def routes(self) -> tuple[Route, ...]:
         """Give what was seen on the way to each host that was tried."""
-        return tuple(self._route(host, seen) for host, seen in self.probes.values())
+        reached = (self.probes[target.column] for target in self._targets if target.column in self.probes)
+        return tuple(self._route(host, seen) for host, seen in reached)
 
     def _route(self, host: reach.Host, seen: Probe) -> Route:
         identity = self._own.shown if host.shown else None
         trusted = bool(seen.received) and not isinstance(seen.error, ServerNotTrustedError)
         roots = self._own.anchors(host.anchors)
+        handshake = seen.tls_seconds is not None or seen.requested is not None
+        sent = seen.pushed if handshake else ()
         times = (("DNS", seen.dns_seconds), ("TCP", seen.tcp_seconds), ("TLS", seen.tls_seconds))
         return Route(
             label=host.label,
             origin=str(host.origin),
+            name="" if _is_address(host.origin.host) else host.origin.host,
             peer=seen.peer,
             proxy=f"{host.via.host}:{host.via.port}" if host.via else "",
             version=seen.version,
             cipher=seen.cipher,
-            ours=seen.pushed,
-            our_root=describe_name(identity.chain[-1].issuer) if identity and seen.pushed else "",
+            asked=seen.requested,
+            ours=sent,
+            read=seen.source == "wire",
+            our_root=describe_name(identity.chain[-1].issuer) if identity and sent else "",
             theirs=seen.received,
             their_root=(roots[0].subject if len(roots) == 1 else f"one of {len(roots)} roots") if trusted else "",
             refused=_refused(seen),
+            alert=seen.error.alert if isinstance(seen.error, ClientRejectedError) else "",
+            ended=seen.failed or "",
             steps=tuple((name, seconds) for name, seconds in times if seconds is not None),
         )
 
@@ -121,6 +130,15 @@ class Way:
             wide_tls12=known.wide,
         )
         return known, seen
+
+
+def _is_address(host: str) -> bool:
+    """Tell whether a host is written as an IP address, which is never sent as a server name (RFC 6066 section 3)."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _refused(seen: Probe) -> str:

@@ -71,7 +71,7 @@ def _main(reports: SmokeReports, lang: Lang, *, masked: bool, rounds: Sequence[R
 
 
 def _banner(reports: SmokeReports, lang: Lang) -> ET.Element:
-    names = ", ".join(
+    names = "; ".join(
         dict.fromkeys(f"{_title(one)}, {word('environment', lang)} {one.environment}" for one in reports.reports)
     )
     when = f"{reports.at:%Y-%m-%d %H:%M:%S} UTC · " if reports.at else ""
@@ -179,8 +179,9 @@ def _walked(report: SmokeReport) -> list[Route]:
 
 
 def _route_card(route: Route, lang: Lang) -> ET.Element:
-    way = " · ".join(filter(None, [route.label, route.origin, route.peer, route.proxy, route.version, route.cipher]))
-    return element("figure", chains(route, lang), element("figcaption", way, class_="soft"), class_="card")
+    rows = [element("tr", element("th", word(name, lang)), element("td", value)) for name, value in route.receipt()]
+    caption = element("figcaption", element("strong", f"{word('The receipt', lang)}: {route.label}"))
+    return element("figure", chains(route, lang), caption, element("table", *rows), class_="card")
 
 
 def _times(report: SmokeReport, lang: Lang) -> list[ET.Element]:

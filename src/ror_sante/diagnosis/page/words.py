@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+import os
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Lang = Literal["en", "fr"]
 
@@ -43,6 +47,17 @@ FRENCH: Final = {
         "Il ne contient aucun secret. Il contient des noms, adresses et chemins de votre réseau ; --share les masque."
     ),
     "Names, addresses, paths and accounts are masked.": "Les noms, adresses, chemins et comptes sont masqués.",
+    "address": "adresse",
+    "proxy": "mandataire",
+    "server name sent": "nom de serveur envoyé",
+    "protocol": "protocole",
+    "certificate asked for": "certificat demandé",
+    "we sent": "nous avons envoyé",
+    "the server sent": "le serveur a envoyé",
+    "its chain ends at": "sa chaîne se termine à",
+    "alert received": "alerte reçue",
+    "it broke at": "rompu à l'étape",
+    "times": "durées",
     "leaf": "feuille",
     "intermediate": "intermédiaire",
 }
@@ -51,3 +66,15 @@ FRENCH: Final = {
 def word(text: str, lang: Lang) -> str:
     """Give a fixed word in a language."""
     return FRENCH[text] if lang == "fr" else text
+
+
+def spoken(environ: Mapping[str, str] | None = None) -> Lang:
+    """Give the language of the locale: French where it says so, else English.
+
+    Args:
+        environ: the variables; None takes those of the process.
+    """
+    known = os.environ if environ is None else environ
+    # POSIX, "Environment variables", section 8.2: the first of these that is set counts.
+    locale = next((known[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if known.get(name)), "")
+    return "fr" if locale.lower().startswith("fr") else "en"
