@@ -225,9 +225,14 @@ def test_html_of_rounds_shows_them_and_the_last(run: Callable[..., Any], bench: 
     assert "It works" in done.out
 
 
-@pytest.mark.parametrize("style", ["text", "json", "html"])
-def test_a_watch_can_be_stopped_and_loses_nothing(bench: Path, tmp_path: Path, style: str) -> None:
-    """A real Ctrl-C: the rounds so far are in the file, the summary is told, exit code 130, no trace."""
+@pytest.mark.parametrize(
+    ("style", "number", "code"),
+    [("text", signal.SIGINT, 130), ("json", signal.SIGTERM, 143), ("html", signal.SIGINT, 130)],
+)
+def test_a_watch_can_be_stopped_and_loses_nothing(
+    bench: Path, tmp_path: Path, style: str, number: signal.Signals, code: int
+) -> None:
+    """A real Ctrl-C or SIGTERM: the rounds so far are in the file, the summary is told, no trace."""
     path = tmp_path / "watch"
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may have ignored it
@@ -241,9 +246,9 @@ def test_a_watch_can_be_stopped_and_loses_nothing(bench: Path, tmp_path: Path, s
         while not (path.exists() and "search" in path.read_text()) and time.monotonic() < until:
             time.sleep(0.05)
         time.sleep(0.3)
-        watch.send_signal(signal.SIGINT)
+        watch.send_signal(number)
         out, err = watch.communicate(timeout=20)
-    assert (watch.returncode, out) == (130, "")
+    assert (watch.returncode, out) == (code, "")
     assert "Traceback" not in err
     assert "1 round from" in (path.read_text() if style == "text" else err)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

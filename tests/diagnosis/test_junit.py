@@ -54,3 +54,9 @@ def test_what_is_good_or_skipped_says_so() -> None:
     assert skipped is not None
     assert skipped.get("message") == "needs token, which failed"
     assert whole.find(".//property[@name='OpenSSL']") is not None
+
+
+def test_a_report_that_knows_no_machine_has_no_properties() -> None:
+    """A report may be made by hand."""
+    report = SmokeReport(service="rorn", environment="bench", checks=CHECKS[:1])
+    assert "<properties>" not in to_junit(SmokeReports(reports=(report,)))

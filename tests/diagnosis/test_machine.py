@@ -128,6 +128,24 @@ def test_a_distribution_that_lies_over_urllib3_is_a_warning(monkeypatch: pytest.
     assert seen.detail == "urllib3-future 2.12 is installed: its files lie over those of urllib3"
 
 
+def test_files_of_another_version_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs is not what was installed."""
+    monkeypatch.setattr(urllib3, "__version__", "2.11.900")
+    seen = look("urllib3")
+    assert (seen.outcome, seen.detail.startswith("version 2.11.900 runs, ")) == (Outcome.WARN, True)
+
+
+def test_a_class_that_was_replaced_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A debugging proxy, or a recorder of a test suite."""
+
+    class Pool(urllib3.HTTPSConnectionPool):
+        __module__ = "recorder.stubs"
+
+    monkeypatch.setattr(urllib3, "HTTPSConnectionPool", Pool)
+    seen = look("urllib3")
+    assert (seen.outcome, seen.detail) == (Outcome.WARN, "recorder.stubs has replaced a class of it")
+
+
 def test_a_library_that_is_not_there_and_a_user_without_a_name_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container's user need not have a name."""
 

@@ -252,3 +252,17 @@ def test_the_process_has_a_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without variables given, those of the process count."""
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert spoken() == "fr"
+
+
+def test_of_many_ways_those_that_broke_are_drawn_and_one_that_is_good() -> None:
+    """Eighteen regions make no eighteen pictures."""
+    good = [Route(label=f"region {n}", origin="o", version="TLSv1.3", theirs=("h",), peer="p") for n in range(16)]
+    broken = [Route(label=f"broken {n}", origin="o", theirs=("h",), refused="theirs") for n in range(2)]
+    seen = page(check("tls", Outcome.FAIL), routes=(*good[:9], *broken, *good[9:]))
+    assert [about for about in seen.named("svg") if about.get("class") == "chains"] == [
+        {"viewbox": about["viewbox"], "role": "img", "class": "chains"} for about in seen.named("svg")[:3]
+    ]
+    assert "broken 0" in seen.text
+    assert "broken 1" in seen.text
+    assert "region 0" in seen.text
+    assert "region 1" not in seen.text.replace("region 1 ", "")

@@ -141,3 +141,23 @@ def test_a_whole_report_is_masked_and_loses_its_errors(mask: Mask) -> None:
     assert (masked.outcome, masked.family, shown.exit_code) == (Outcome.FAIL, 4, 4)
     assert shown.machine is not None
     assert "http://[host-1]:1" in next(one.detail for one in shown.machine.checks if one.name == "proxy variables")
+
+
+def test_settings_without_files_are_no_trouble() -> None:
+    """And what is no text, and no value of ours, is given back as it is."""
+    bare = Mask.of(Settings(), BENCH)
+    assert bare.text("auth.intra.example") == "[host-1]"
+    assert bare.value([1]) == [1]
+
+
+def test_what_lies_in_a_known_folder_is_masked_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A blank in the folder's name, a file below it: no part is left."""
+    home = tmp_path / "Jean Dupont"
+    monkeypatch.setenv("HOME", str(home))
+    mask = Mask.of(SETTINGS, BENCH)
+    assert mask.text(f"reads {home}/dossiers/chu.p12, not {home}") == "reads [path-1], not [path-2]"
+
+
+def test_a_single_letter_is_not_looked_for() -> None:
+    """It would mask half of the report."""
+    assert Mask([("user", "a")]).text("a report") == "a report"

@@ -11,6 +11,9 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import urllib3
+import urllib3.connection
+
 from ror_sante._version import __version__
 from ror_sante.diagnosis.report import Check, Outcome
 from ror_sante.diagnosis.rung import Seen, failed, ok, warn
@@ -97,6 +100,11 @@ def _facts() -> Iterator[tuple[str, str]]:
     yield "user", _user()
 
 
+def _running() -> str:
+    """Give the version of the urllib3 that runs here, by its own word."""
+    return str(vars(urllib3).get("__version__", "unknown"))
+
+
 def _version(name: str) -> str:
     try:
         return printable(importlib.metadata.version(name), 40)
@@ -129,13 +137,22 @@ def _replaced() -> Seen:
 
 
 def _overwritten() -> Seen:
-    """Say whether urllib3 is urllib3: a distribution that installs over it leaves files of both."""
+    """Say whether urllib3 is urllib3: a distribution may have installed over it, or a module taken a class's place."""
     for name in _OVER_URLLIB3:
         if version := _version(name):
             return warn(
                 f"{name} {version} is installed: its files lie over those of urllib3",
                 f"Install ror-sante in an environment without {name}.",
             )
+    if _version("urllib3") != _running():
+        return warn(
+            f"version {printable(_running(), 40)} runs, {_version('urllib3') or 'none'} is installed",
+            "Install it again: pip install --force-reinstall urllib3",
+        )
+    for kind in (urllib3.PoolManager, urllib3.HTTPSConnectionPool, urllib3.connection.HTTPSConnection):
+        if kind.__module__.partition(".")[0] != "urllib3":
+            where = printable(kind.__module__, 60)
+            return warn(f"{where} has replaced a class of it", f"Make these calls in a process without {where}.")
     return ok("its own files")
 
 

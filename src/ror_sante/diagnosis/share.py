@@ -89,8 +89,7 @@ class Mask:
         """Give a text with everything private masked."""
         for value in sorted(self._known, key=len, reverse=True):
             if value in words:
-                alone = rf"(?<![\w.-]){re.escape(value)}(?!-?\w|\.\w)"
-                words = re.sub(alone, self._name(self._known[value], value), words)
+                words = self._without(value, self._known[value], words)
         for pattern, kind in ((_PERSON, "number"), (_MAIL, "mail"), (_PATH, "path")):
             words = pattern.sub(lambda found, kind=kind: self._masked(kind, found[0]), words)  # type: ignore[misc]  # a default binds the loop's value
         for pattern, kind in ((_IP4, "address"), (_IP6, "address"), (_HOST, "host")):
@@ -110,6 +109,12 @@ class Mask:
         if is_dataclass(thing) and not isinstance(thing, type):
             return replace(thing, **{one.name: self.value(getattr(thing, one.name)) for one in fields(thing)})
         return thing
+
+    def _without(self, value: str, kind: str, words: str) -> str:
+        """Mask a value where it stands alone; of a folder, all that lies in it."""
+        inside = r"(?:[/\\][^\s'\";:,()]+)*" if kind == "path" else ""
+        alone = rf"(?<![\w.-]){re.escape(value)}{inside}(?!-?\w|\.\w)"
+        return re.sub(alone, lambda found: self._name(kind, found[0]), words)
 
     def _add(self, kind: str, value: str) -> None:
         if len(value) > 1:

@@ -23,8 +23,7 @@ def element(name: str, /, *children: ET.Element | str | None, **attributes: obje
     """
     made = ET.Element(name)
     for key, value in attributes.items():
-        if value is not None:
-            made.set(key.rstrip("_").replace("_", "-"), printable(value, _LONG))
+        made.set(key.rstrip("_").replace("_", "-"), printable(value, _LONG))
     for child in children:
         _add(made, child)
     return made
