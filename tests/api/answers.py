@@ -80,7 +80,7 @@ class FakeExchange:
         self.service = service
         self.seen: list[Request] = []
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request, **_within: float) -> Answer:
         self.seen.append(request)
         given = self.service(request.url)
         error: RorError | None = judge(given)

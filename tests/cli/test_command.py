@@ -115,8 +115,8 @@ def test_an_unknown_verb_is_no_module(run: Callable[..., Any]) -> None:
     [
         ["smoke-test", "--nonsense"],
         ["smoke-test", "--timeout", "0"],
-        ["smoke-test", "--format", "html"],
-        ["smoke-test", "--service", "all"],
+        ["smoke-test", "--format", "pdf"],
+        ["smoke-test", "--service", "nonsense"],
         ["rorn", "search"],
         ["rorn", "search", "Location", "-p", "novalue"],
         ["rorn", "search", "Location", "--max", "0"],

@@ -39,7 +39,7 @@ _DAY: Final = click.FloatRange(0, 86_400, min_open=True)
         (0, 1, 2, 3, 4, 5, 130),
         "ror-sante smoke-test --env simulator",
         "ror-sante smoke-test --env bac-a-sable --format json --output smoke.json",
-        "ror-sante smoke-test --service all --format html --share --output for-support.html",
+        "ror-sante smoke-test --format html --share --output for-support.html",
         "ror-sante smoke-test --repeat 0 --interval 300",
         "ror-sante smoke-test --env simulator --pki OUT --p12 OUT/FLAW/client.p12",
     ),
