@@ -42,8 +42,8 @@ def inter_ror() -> None:
     cls=Verb,
     epilog=ending(
         (0, 2, 3, 4, 5, 6, 130, 143),
-        "ror-sante inter-ror search HealthcareService --regions 11,Bretagne",
-        "ror-sante inter-ror search Location -p 'near=48.11|-1.67|50|km' --account account.json > rows.ndjson",
+        "ror-sante inter-ror search HealthcareService --account account.json",
+        "ror-sante inter-ror search Location -p 'near=48.11|-1.67|50|km'",
     ),
 )
 @click.argument("resource_type", metavar="TYPE")
