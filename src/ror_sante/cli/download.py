@@ -42,7 +42,7 @@ _ABSENT = (ConfigurationError, LockedError)  # errors after which there is nothi
     + ending(
         _CODES,
         "ror-sante annuaire download PS_LibreAcces --env production --out extractions",
-        "ror-sante annuaire download Extraction_ProSanteConnect --keep 7 --out extractions",
+        "ror-sante annuaire download PS_LibreAcces --keep 7 --out extractions",
     ),
 )
 @click.argument("name", metavar="NAME")
