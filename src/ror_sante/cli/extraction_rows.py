@@ -30,8 +30,8 @@ _AT_ONCE: Final = 500  # lines written in one go
     epilog=ending(
         (0, 2, 5, 130, 141, 143),
         "ror-sante annuaire rows PS_LibreAcces_202611250310.zip --max 10",
-        "ror-sante annuaire rows PS_LibreAcces_202611250310.zip --text SavoirFaire --format csv > savoir-faire.csv",
-        "ror-sante annuaire rows Extraction_Correspondance_MSSante_202611250310.zip --column 'Adresse BAL'",
+        "ror-sante annuaire rows FILE.zip --text SavoirFaire --format csv > rows.csv",
+        "ror-sante annuaire rows FILE.zip --column 'Adresse BAL'",
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
