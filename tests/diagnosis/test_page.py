@@ -266,3 +266,10 @@ def test_of_many_ways_those_that_broke_are_drawn_and_one_that_is_good() -> None:
     assert "broken 1" in seen.text
     assert "region 0" in seen.text
     assert "region 1" not in seen.text.replace("region 1 ", "")
+
+
+def test_every_failure_says_what_to_do() -> None:
+    """Rungs stand on their own: an expired certificate and a server of another root are two things to mend."""
+    expired = check("dates", Outcome.FAIL, "expired", hint="Renew it.")
+    seen = page(expired, check("server chain", Outcome.FAIL, "another root", hint="Ask them."))
+    assert len([about for about in seen.named("li") if about.get("class") == "card do"]) == 2

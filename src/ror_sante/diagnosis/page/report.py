@@ -118,7 +118,7 @@ def _section(title: str, parts: list[ET.Element], lang: Lang) -> list[ET.Element
 
 
 def _to_do(report: SmokeReport, lang: Lang) -> ET.Element:
-    open_ones = [check for check in (*report.failed[:1], *report.warned) if check.hint]
+    open_ones = [check for check in (*report.failed, *report.warned) if check.hint]
     if not open_ones:
         return element("p", word("Nothing needs doing.", lang), class_="card")
     return element(
