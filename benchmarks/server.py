@@ -88,6 +88,20 @@ def _cores() -> Iterator[tuple[set[int], set[int]]]:
     os.sched_setaffinity(0, mine)
 
 
+@contextlib.contextmanager
+def every_core() -> Iterator[None]:
+    """Let the clients use the server's core too, meanwhile."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    _pin(set(range(os.cpu_count() or 1)))
+    try:
+        yield
+    finally:
+        _pin(before)
+
+
 def _pin(cores: set[int]) -> None:
     if cores:
         os.sched_setaffinity(0, cores)

@@ -306,10 +306,12 @@ def test_a_file_that_always_fails_ends_the_run(copier: Make, fault: str, error: 
 def test_a_broken_file_is_found_when_it_is_split_and_fetched_once_more(copier: Make, good: Make, watched: Any) -> None:
     """A file that ends well and is no Bundle in its middle."""
     made = copier()
+    broken: list[Path] = []
 
     def then(name: str) -> None:
-        (path,) = made.folder.rglob("all-000002.json") if name == "assembling" else (None,)
-        if path is not None:
+        path = next(made.folder.rglob("all-000002.json"), None)
+        if name == "file" and path is not None and not broken:
+            broken.append(path)
             path.write_bytes(b'{"resourceType":"Bundle","entry":[{"resource":{"id":]}')
 
     watched.then = then
@@ -357,6 +359,25 @@ def test_a_run_that_had_published_only_clears_up(copier: Make, watched: Any) -> 
     made.copy(None)
     assert len(made.simulator.requests) == count
     assert list((made.folder / "work").iterdir()) == []
+
+
+def test_a_run_that_stopped_before_the_pointer_moved_only_moves_it(
+    copier: Make, content_of: Make, good: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy is in its place and nothing points to it: no file is asked for, and its job is deleted."""
+    made = copier()
+    expected = content_of(made.copy())
+
+    def stop(*_: object) -> None:
+        raise Stop
+
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        patched.setattr("ror_sante.sync.export.publish", stop)
+        made.copy()
+    count = len(made.simulator.requests)
+    assert content_of(made.copy(None)) == expected
+    assert [seen.method for seen in made.simulator.requests[count:]] == ["DELETE"]
+    assert good(made.folder)
 
 
 def test_a_run_that_had_published_a_copy_that_is_gone_says_so(copier: Make, watched: Any) -> None:

@@ -38,8 +38,9 @@ def hook(event, args):
         count()
 
 from ror_sante.cli import main
-from ror_sante.sync import files
-write, settle = files.Download.write, files.settle
+from ror_sante.sync import files, store
+store.CHECKPOINT = 60_000  # bytes: some of the files are taken over for good while others are on their way
+write = files.Download.write
 
 def counted(self, data):
     count()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from ror_sante.errors import SyncError
 from ror_sante.sync import journal as journal_module
-from ror_sante.sync.fetch import Wanted, fetch
+from ror_sante.sync.fetch import Fetching, Wanted
 from ror_sante.sync.files import Download, private_folder, write_private
 from ror_sante.sync.journal import Begun, Job, Journal, Part, Published, Ready
 from ror_sante.sync.lock import LockedError, locked
@@ -147,15 +148,37 @@ def test_a_full_disk_ends_the_fetching_and_leaves_no_half(tmp_path: Path) -> Non
             ended.set()
 
     wanted = [Wanted(url, tmp_path / url) for url in ("slow", "full", "never")]
-    with pytest.raises(OSError, match="No space"):
-        fetch(Server(give), wanted, parallel=2, watcher=Silent())  # type: ignore[arg-type]  # it pours like a client
+    with (
+        pytest.raises(OSError, match="No space"),
+        Fetching(Server(give), wanted, parallel=2, watcher=Silent()) as files,  # type: ignore[arg-type]  # it pours like a client
+    ):
+        files.wait(wanted[0].path)
     assert ended.wait(5)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_fetching_stays_a_few_files_ahead(tmp_path: Path) -> None:
+    """Of twenty, four a thread lie on the disk before the first is asked for; each one that is asked lets one in."""
+
+    def whole() -> int:
+        return sum(path.suffix != ".coming" for path in tmp_path.iterdir())
+
+    wanted = [Wanted(str(number), tmp_path / f"{number:02}") for number in range(20)]
+    with Fetching(Server(lambda _, sink: sink.write(b"{}")), wanted, parallel=2, watcher=Silent()) as files:  # type: ignore[arg-type]  # likewise
+        for number, one in enumerate(wanted):
+            until = time.monotonic() + 5
+            ahead = min(20, number + 8)
+            while whole() < ahead and time.monotonic() < until:
+                time.sleep(0.001)
+            time.sleep(0.005)
+            assert whole() == ahead
+            files.wait(one.path)
+
+
 def test_nothing_to_fetch_is_done_at_once() -> None:
     """No thread is needed for it."""
-    fetch(Server(lambda *_: None), [], parallel=4, watcher=Silent())  # type: ignore[arg-type]  # likewise
+    with Fetching(Server(lambda *_: None), [], parallel=4, watcher=Silent()):  # type: ignore[arg-type]  # likewise
+        assert threading.active_count() >= 1
 
 
 # ------------------------------------------------------------------ lock and pointer

@@ -215,3 +215,10 @@ def test_a_window_never_holds_much_more_than_its_size(parts: Split, monkeypatch:
     content = some(2500)
     assert len(parts(bundle_of(content))) == 2500
     assert largest <= 12_000
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_first_line_may_be_longer_than_a_window(parts: Split, window: int, end: str) -> None:
+    """One resource a line, of which the first is as long as thirty others."""
+    content = [{"resourceType": "Location", "id": "1", "name": "é" * 3000}, *some(5)]
+    assert parts("\n".join(json.dumps(each, ensure_ascii=False) for each in content) + end) == content

@@ -6,29 +6,41 @@ import re
 import shutil
 from dataclasses import dataclass
 from datetime import UTC
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ror_sante._version import __version__
 from ror_sante.errors import ConfigurationError, SyncError, printable
 from ror_sante.http.clock import SYSTEM_CLOCK
-from ror_sante.sync.fetch import Wanted, fetch
+from ror_sante.sync.fetch import Fetching, Wanted
 from ror_sante.sync.files import COMING, private_folder, remove
 from ror_sante.sync.job import JobLostError, delete, kick_off, wait
-from ror_sante.sync.journal import Begun, Job, Journal, Published, Ready
+from ror_sante.sync.journal import Begun, Job, Journal, Placed, Published, Ready
 from ror_sante.sync.lock import locked
 from ror_sante.sync.progress import Silent
-from ror_sante.sync.snapshot import FileOf, JobOf, Manifest, current, describe, publish, write_manifest
+from ror_sante.sync.snapshot import (
+    FileOf,
+    JobOf,
+    Manifest,
+    current,
+    describe,
+    is_placed,
+    new_name,
+    place,
+    publish,
+    write_manifest,
+)
 from ror_sante.sync.split import BrokenFileError
-from ror_sante.sync.store import store
+from ror_sante.sync.store import Store
 from ror_sante.sync.verdict import LIMIT, falls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ror_sante.api.national import NationalRorClient
     from ror_sante.http.clock import Clock
-    from ror_sante.sync.journal import Part
+    from ror_sante.sync.journal import Entry
     from ror_sante.sync.progress import Watcher
     from ror_sante.sync.store import Stored
     from ror_sante.sync.verdict import Fall
@@ -37,8 +49,8 @@ _WORK: Final = "work"
 _REGION: Final = re.compile(r"[0-9A-Za-z]{1,8}")
 _ATTEMPT: Final = re.compile(r"[0-9]{6}")
 _STARTS: Final = 3  # runs in one, when the service loses the job each time
-_ROUNDS: Final = 2  # of fetching, when a file turns out to be broken
-_ROOM: Final = 64 * 1024 * 1024  # bytes that are free, at least
+_ROOM: Final = 192 * 1024 * 1024  # bytes for files on their way, and for those that were not yet taken over for good
+_SPARE: Final = 1.1  # a directory grows
 _HOURS: Final = 3600.0
 
 
@@ -162,6 +174,7 @@ class _Attempt:
         self.journal = Journal(folder)
         self.jobs: dict[str, Job] = {}
         self.ready: dict[str, Ready] = {}
+        self.placed = ""
         self.published = ""
         self._begun: Begun | None = None
         for entry in self.journal.read():
@@ -176,11 +189,11 @@ class _Attempt:
     def usable(self) -> bool:
         return self._begun is not None
 
-    def note(self, entry: Begun | Job | Ready | Published) -> None:
+    def note(self, entry: Entry) -> None:
         self.journal.append(entry)
         self._know(entry)
 
-    def _know(self, entry: Begun | Job | Ready | Published) -> None:
+    def _know(self, entry: Entry) -> None:
         match entry:
             case Begun():
                 self._begun = entry
@@ -188,20 +201,14 @@ class _Attempt:
                 self.jobs[entry.region] = entry
             case Ready():
                 self.ready[entry.region] = entry
+            case Placed():
+                self.placed = entry.snapshot
             case _:
                 self.published = entry.snapshot
 
     def path(self, region: str, number: int) -> Path:
         """Where a file of a job lies; `Selection` has seen to it that a region is a plain word."""
         return self.folder / f"{region or 'all'}-{number:06d}.json"
-
-    def parts(self) -> list[tuple[Part, Path]]:
-        """All files, in the order of the regions and of their manifests."""
-        return [
-            (part, self.path(region, number))
-            for region in self.begun.regions or ("",)
-            for number, part in enumerate(self.ready[region].parts)
-        ]
 
 
 class _Work:
@@ -259,11 +266,14 @@ class _Run:
 
     def result(self, attempt: _Attempt) -> tuple[Path, Manifest]:
         if not attempt.published:
-            self._check_room()
-            for region in attempt.begun.regions or ("",):
-                self._fetch(attempt, self._ready(attempt, region))
-            self._finish(attempt)
+            if not is_placed(self.folder, attempt.placed):  # killed before the pointer moved, perhaps
+                self._check_room(attempt)
+                self._place(attempt, self._stored(attempt))
+            self._publish(attempt)
         remove(attempt.folder)
+        return self._current()
+
+    def _current(self) -> tuple[Path, Manifest]:
         found = current(self.folder)
         if found is None:
             raise SyncError("the new copy has gone from its folder", hint="Start again without --resume.")
@@ -271,14 +281,16 @@ class _Run:
 
     # -------------------------------------------------------------- getting
 
-    def _check_room(self) -> None:
+    def _check_room(self, attempt: _Attempt) -> None:
+        """See that there is room for a copy like the last one, less what this run has written of it."""
         last = current(self.folder)
-        needed = max(_ROOM, 2 * last[1].size if last else 0)
+        written = sum(path.stat().st_size for path in attempt.folder.rglob("*") if path.is_file())
+        needed = _ROOM + max(0, int(_SPARE * last[1].size) - written if last else 0)
         free = shutil.disk_usage(self.folder).free
         if free < needed:
             raise ConfigurationError(
                 f"{free >> 20} MiB are free on the disk of {self.folder}, and a copy needs about {needed >> 20} MiB",
-                hint="A run needs room for the files of the service and for the new copy, beside the old one.",
+                hint="A run writes the new copy beside the old one; a file of the service goes when it is taken over.",
             )
 
     def _ready(self, attempt: _Attempt, region: str) -> Ready:
@@ -291,51 +303,69 @@ class _Run:
             attempt.note(wait(self.client, attempt.begun, job, limit=patience, clock=self.clock, watcher=self.watcher))
         return attempt.ready[region]
 
-    def _fetch(self, attempt: _Attempt, ready: Ready) -> None:
-        job = attempt.jobs[ready.region]
-        poll = self.client.follow(job.poll, at=attempt.begun.service)
+    def _stored(self, attempt: _Attempt) -> Stored:
+        """Write the copy; a file that turns out to be broken is fetched once more."""
+        broken: set[str] = set()
+        while True:
+            with Store(attempt.folder) as store:
+                try:
+                    return self._filled(attempt, store)
+                except BrokenFileError as error:
+                    name = error.cursor or ""
+                    Path(name).unlink()
+                    if name in broken:
+                        raise
+                    broken.add(name)
+
+    def _filled(self, attempt: _Attempt, store: Store) -> Stored:
+        before = 0
+        for region in attempt.begun.regions or ("",):
+            ready = self._ready(attempt, region)
+            self._take(attempt, ready, store, store.taken - before)
+            before += len(ready.parts)
+        self.watcher.step("assembling", files=before)
+        return store.finished()
+
+    def _take(self, attempt: _Attempt, ready: Ready, store: Store, taken: int) -> None:
+        """Take the files of a job, each as soon as it and all before it are whole."""
         paths = [attempt.path(ready.region, number) for number in range(len(ready.parts))]
-        for half in attempt.folder.glob(f"*{COMING}"):
-            half.unlink(missing_ok=True)
-        wanted = [
-            Wanted(self.client.follow(part.url, at=poll), path)
-            for part, path in zip(ready.parts, paths, strict=True)
-            if not path.exists()
-        ]
+        for done in [*paths[:taken], *attempt.folder.glob(f"*{COMING}")]:
+            done.unlink(missing_ok=True)
+        wanted = self._wanted(attempt, ready, {path for path in paths[taken:] if not path.exists()})
         self.watcher.step("ready", region=ready.region, files=len(paths), whole=len(paths) - len(wanted))
-        fetch(self.client, wanted, parallel=self.options.parallel, watcher=self.watcher)
+        coming = {one.path for one in wanted}
+        with Fetching(self.client, wanted, parallel=self.options.parallel, watcher=self.watcher) as files:
+            for part, path in islice(zip(ready.parts, paths, strict=True), taken, None):
+                if path in coming:
+                    files.wait(path)
+                store.take(part, path)
+
+    def _wanted(self, attempt: _Attempt, ready: Ready, missing: set[Path]) -> list[Wanted]:
+        poll = self.client.follow(attempt.jobs[ready.region].poll, at=attempt.begun.service)
+        every = [
+            Wanted(self.client.follow(part.url, at=poll), attempt.path(ready.region, number))
+            for number, part in enumerate(ready.parts)
+        ]
+        return [one for one in every if one.path in missing]
 
     # -------------------------------------------------------------- writing
 
-    def _finish(self, attempt: _Attempt) -> None:
-        made = attempt.folder / "copy"
-        stored = self._stored(attempt, made)
+    def _place(self, attempt: _Attempt, stored: Stored) -> None:
         manifest = self._manifest(attempt, stored)
         if not self.options.accept_shrink:
             self._compare(manifest)
-        write_manifest(made, manifest)
-        where = publish(self.folder, made, at=self.clock.now())
-        attempt.note(Published(where.name))
-        self.watcher.step("published", snapshot=where.name, repeated=manifest.repeated, **describe(manifest))
+        write_manifest(stored.folder, manifest)
+        attempt.note(Placed(new_name(self.clock.now())))
+        place(self.folder, stored.folder, attempt.placed)
+
+    def _publish(self, attempt: _Attempt) -> None:
+        publish(self.folder, attempt.placed)
+        attempt.note(Published(attempt.placed))
+        _, manifest = self._current()
+        told = describe(manifest)
+        self.watcher.step("published", snapshot=attempt.placed, repeated=manifest.repeated, **told)
         for job in attempt.jobs.values():
             delete(self.client, attempt.begun, job)
-
-    def _stored(self, attempt: _Attempt, made: Path) -> Stored:
-        """Write the copy; a file that turns out to be broken is fetched once more."""
-        self.watcher.step("assembling", files=len(attempt.parts()))
-        for left in reversed(range(_ROUNDS)):
-            remove(made)
-            private_folder(made)
-            try:
-                return store(made, attempt.parts())
-            except BrokenFileError as error:
-                broken = next(path for _, path in attempt.parts() if str(path) == error.cursor)
-                broken.unlink()
-                if not left:
-                    raise
-                for ready in attempt.ready.values():
-                    self._fetch(attempt, ready)
-        raise AssertionError  # pragma: no cover  the last round returns or raises
 
     def _manifest(self, attempt: _Attempt, stored: Stored) -> Manifest:
         regions = attempt.begun.regions or ("",)

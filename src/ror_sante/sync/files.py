@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ror_sante.http.answer import Answer
 
 COMING: Final = ".coming"
+_TAIL: Final = 64  # bytes at the end of a piece: to look at all of it would copy it
 _BUFFER: Final = 256 * 1024  # bytes; the usual 8 KiB are two resources
 
 
@@ -42,6 +43,21 @@ def create(path: Path) -> BinaryIO:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     os.fchmod(descriptor, 0o600)  # a umask can only take rights away, and the file may be an old one
     return os.fdopen(descriptor, "w+b", buffering=_BUFFER)
+
+
+def reopen(path: Path, size: int) -> BinaryIO:
+    """Open a file of mode 0600 at a place in it, unbuffered, and forget what lies beyond; a missing one is made.
+
+    Args:
+        path: the file.
+        size: how many of its bytes count. Where there are fewer, the position says so.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.fchmod(descriptor, 0o600)
+    file = os.fdopen(descriptor, "r+b", buffering=0)
+    os.truncate(descriptor, min(size, os.fstat(descriptor).st_size))
+    file.seek(0, os.SEEK_END)
+    return file
 
 
 def settle(file: BinaryIO) -> None:
@@ -114,15 +130,17 @@ class Download:
         self._check()
         self._file.write(data)
         self.size += len(data)
-        self.last = data.rstrip()[-1:] or self.last
+        self.last = data[-_TAIL:].rstrip()[-1:] or data.rstrip()[-1:] or self.last
         self._received(len(data))
 
     def finish(self) -> None:
-        """Give the file its name; it is on the disk then."""
-        settle(self._file)
+        """Give the file its name.
+
+        It is not synced, for it lives short, and writing it to the disk would cost as much again as the copy itself;
+        what a power cut makes of it is found when it is split.
+        """
         self._file.close()
         self._beside.replace(self.path)
-        sync_folder(self.path.parent)
 
     def discard(self) -> None:
         """Leave nothing behind; a finished file stays."""

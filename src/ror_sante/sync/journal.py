@@ -74,6 +74,16 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     transaction_time: str = ""
 
 
+class Placed(msgspec.Struct, frozen=True, tag="placed"):
+    """The copy is finished, and moves to its place, or is there.
+
+    Attributes:
+        snapshot: its folder's name.
+    """
+
+    snapshot: str
+
+
 class Published(msgspec.Struct, frozen=True, tag="published"):
     """The copy is in place.
 
@@ -84,7 +94,7 @@ class Published(msgspec.Struct, frozen=True, tag="published"):
     snapshot: str
 
 
-Entry: TypeAlias = Begun | Job | Ready | Published
+Entry: TypeAlias = Begun | Job | Ready | Placed | Published
 
 _ENTRY: Final = msgspec.json.Decoder(Entry)
 

@@ -117,29 +117,32 @@ def current(folder: Path) -> tuple[Path, Manifest] | None:
         ) from error
 
 
-def publish(folder: Path, made: Path, *, at: datetime) -> Path:
-    """Make a finished folder the good copy, in one step; the one before stays, older ones go.
+def new_name(at: datetime) -> str:
+    """Give a name for the folder of a copy that is finished at a time."""
+    return f"{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
-    Args:
-        folder: the output folder.
-        made: the finished folder, on the same file system.
-        at: now.
 
-    Returns:
-        Where the copy is now.
-    """
-    before = current_name(folder)
-    name = f"{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+def place(folder: Path, made: Path, name: str) -> None:
+    """Move a finished folder, on the same file system, among the copies; nothing points to it yet."""
     snapshots = private_folder(folder / _FOLDER)
     sync_folder(made)
     made.rename(snapshots / name)
     sync_folder(snapshots)
+
+
+def is_placed(folder: Path, name: str) -> bool:
+    """Tell whether a copy of that name is among the copies."""
+    return bool(_NAME.fullmatch(name)) and (folder / _FOLDER / name / MANIFEST).is_file()
+
+
+def publish(folder: Path, name: str) -> None:
+    """Make a copy that is in its place the good one, in one step; the one before stays, older ones go."""
+    before = current_name(folder)
     beside = folder / f".{CURRENT}.{secrets.token_hex(6)}"
     beside.symlink_to(f"{_FOLDER}/{name}")
     beside.replace(folder / CURRENT)
     sync_folder(folder)
     _prune(folder, keep={name, before})
-    return snapshots / name
 
 
 def current_name(folder: Path) -> str:

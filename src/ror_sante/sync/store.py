@@ -1,12 +1,16 @@
-"""Write resources as NDJSON, a file a type, each resource once, and count them by region and type."""
+"""Write resources as NDJSON, a file a type, each resource once, counted by region and type; file by file, as they come.
+
+What was written is brought to the disk now and then, with a note of how far that is. Only then do the files that it
+came from go: a store that is opened again goes on from its last note, whatever happened since.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from hashlib import file_digest
-from typing import TYPE_CHECKING, BinaryIO, Final
+from hashlib import file_digest, sha256
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import msgspec
 
@@ -14,52 +18,32 @@ from ror_sante.api.fhir.document import UNREADABLE
 from ror_sante.api.fhir.outcome import OperationOutcome
 from ror_sante.api.policy import DIRECTORY_TYPES
 from ror_sante.errors import SyncError
-from ror_sante.sync.files import create, settle
-from ror_sante.sync.job import REGION
-from ror_sante.sync.seen import Place, Seen
+from ror_sante.sync.files import create, private_folder, remove, reopen, settle, sync_folder, write_private
+from ror_sante.sync.heads import OUTCOME, heads, region_of
+from ror_sante.sync.seen import SIZE, again, record
 from ror_sante.sync.split import BrokenFileError, resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from pathlib import Path
+    from typing import Self
 
     from ror_sante.sync.journal import Part
 
 # Names of files never come from a server: a type that the directory does not have goes to the last one.
 FILES: Final = {**{name: f"{name}.ndjson" for name in DIRECTORY_TYPES}, "": "Other.ndjson"}
-_TYPES: Final = {name: number for number, name in enumerate(FILES)}
+COPY: Final = "copy"  # the folder of the finished files
+CHECKPOINT: Final = 64 * 1024 * 1024  # bytes of files taken before what was written of them is brought to the disk
+
+_KINDS: Final = {name: number for number, name in enumerate(FILES)}
+_OTHER: Final = _KINDS[""]
+_NAMES: Final = tuple(name or "Other" for name in FILES)
 _GROUPS: Final = 60_000  # regions times types; France has 18 regions
+_TAGS: Final = 10_000  # different lists of tags that are remembered
 _BUFFER: Final = 1 << 18
-_OUTCOME: Final = "OperationOutcome"
-
-
-class _Tag(msgspec.Struct, frozen=True):
-    system: str = ""
-    code: str = ""
-
-
-class _Meta(msgspec.Struct, frozen=True):
-    tag: tuple[_Tag, ...] = ()
-
-
-class _Head(msgspec.Struct, rename="camel"):
-    resource_type: str
-    id: str | int
-    meta: _Meta = _Meta()
-    telecom: msgspec.Raw = msgspec.Raw()
-
-    @property
-    def region(self) -> str:
-        return next((tag.code for tag in self.meta.tag if tag.system == REGION), "")
-
-
-class _BareHead(msgspec.Struct, rename="camel"):
-    resource_type: str
-    id: str | int | None = None
-
-
-_HEAD: Final = msgspec.json.Decoder(_Head)
-_BARE: Final = msgspec.json.Decoder(_BareHead)
+_LINES: Final = "lines"
+_SEEN: Final = "seen"
+_NOTE: Final = "taken.json"
 
 
 class Count(msgspec.Struct, frozen=True, order=True):
@@ -102,169 +86,295 @@ class Stored:
     """All that was written.
 
     Attributes:
+        folder: where.
         files: by type, in the order of the documentation.
         counts: by region and type.
         repeated: how often a resource had come before.
     """
 
+    folder: Path
     files: tuple[Written, ...]
     counts: tuple[Count, ...]
     repeated: int
 
 
-def store(folder: Path, parts: Iterable[tuple[Part, Path]]) -> Stored:
-    """Write the files of an export as NDJSON.
+class _Pile(msgspec.Struct):
+    """The lines of one type: what counts of its file."""
 
-    Args:
-        folder: where; it exists and is empty.
-        parts: the files, in the order of the manifests.
-
-    Raises:
-        BrokenFileError: a file is not what it should be; `cursor` holds its path.
-        SyncError: the service reports errors in its files.
-        OSError: the disk is full, for instance.
-    """
-    with ExitStack() as stack:
-        shelf = _Shelf(folder, stack)
-        for part, path in parts:
-            try:
-                _take(shelf, part, path)
-            except BrokenFileError as error:
-                error.cursor = str(path)
-                raise
-        return shelf.closed()
+    size: int = 0
+    lines: int = 0
 
 
-def _take(shelf: _Shelf, part: Part, path: Path) -> None:
-    before = shelf.taken
-    for batch in resources(path):
-        for resource in batch:
-            shelf.put(bytes(resource))
-    if part.count is not None and not part.errors and shelf.taken - before != part.count:
-        raise BrokenFileError(
-            f"the manifest announces {part.count} resources in a file, and there are {shelf.taken - before}"
-        )
-
-
-@dataclass
-class _Tally:
+class _Tally(msgspec.Struct):
+    region: str
+    kind: int
     count: int = 0
     with_telecom: int = 0
 
 
-class _Shelf:
-    """The open files, and what has gone into them."""
+class _Note(msgspec.Struct):
+    """How far a store is: what lies in its files beyond that does not count."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self._folder = folder
-        self._stack = stack
-        self._seen = stack.enter_context(Seen(folder))
-        self._files: dict[int, BinaryIO] = {}
-        self._lines: Counter[int] = Counter()
-        self._groups: dict[tuple[str, int], int] = {}
-        self._tallies: list[_Tally] = []
-        self._outcomes = 0
-        self.taken = 0
+    taken: int = 0  # files, in the order of the manifests
+    seen: int = 0  # bytes
+    piles: dict[int, _Pile] = {}
+    tallies: list[_Tally] = []
 
-    def put(self, raw: bytes) -> None:
-        """Take one resource."""
-        self.taken += 1
+
+_DECODER: Final = msgspec.json.Decoder(_Note)
+
+
+@dataclass
+class _Open:
+    """The file of a pile, and the digest of what went into it; None when a part of it was written by another run."""
+
+    file: BinaryIO
+    digest: Any = None
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:  # a disk that is nearly full takes less than it was given
+            left = left[self.file.write(left) :]
+        if self.digest is not None:
+            self.digest.update(data)
+
+
+class Store:
+    """A copy that is being written; a context manager.
+
+    Args:
+        folder: where it lies; what an earlier store left there is taken up.
+
+    Raises:
+        SyncError: that cannot be taken up.
+        OSError: the disk.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        private_folder(folder / _LINES)
+        self._note = self._noted()
+        self._groups = {(tally.region, tally.kind): number for number, tally in enumerate(self._note.tallies)}
+        self._by_tag: dict[tuple[int, bytes], int] = {}
+        self._open: dict[int, _Open] = {}
+        self._fresh: list[Path] = []  # files that go at the next note
+        self._weight = 0  # their bytes
+        self._settling: Future[None] | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack as stack:
+            self._put_back()
+            for kind in self._note.piles:
+                self._reopened(kind)
+            self._seen = self._at(self.folder / _SEEN, self._note.seen)
+            self._stack = stack.pop_all()
+        self._hand = ThreadPoolExecutor(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hand.shutdown()  # what it has in hand needs the files; it ends well, or is done again by the next store
+        self._stack.close()
+
+    @property
+    def taken(self) -> int:
+        """How many files, in the order of the manifests, are in the store."""
+        return self._note.taken
+
+    # -------------------------------------------------------------- taking up
+
+    def _noted(self) -> _Note:
         try:
-            head = _head(raw)
+            note = _DECODER.decode((self.folder / _NOTE).read_bytes())
+        except FileNotFoundError:
+            return _Note(piles={}, tallies=[])
         except UNREADABLE as error:
-            raise BrokenFileError("a file of the export holds what is no resource") from error
-        if head.resource_type == _OUTCOME:
-            _judge(raw)
-            return
-        kind = _TYPES.get(head.resource_type, _TYPES[""])
-        group = self._group(head.region, kind)
-        flag = len(head.telecom) > 2 and bytes(head.telecom) != b"null"  # two characters are an empty list
-        name = f"{head.resource_type}/{head.id}".encode()
-        self._seen.add(name, Place(self._lines[kind], kind, group, flag))
-        self._tallies[group].count += 1
-        self._tallies[group].with_telecom += flag
-        self._lines[kind] += 1
-        self._file(kind).write(_line(raw))
+            raise self._damaged() from error
+        if not set(note.piles) | {tally.kind for tally in note.tallies} <= set(_KINDS.values()):
+            raise self._damaged()
+        return note
 
-    def _group(self, region: str, kind: int) -> int:
-        found = self._groups.get((region, kind))
-        if found is None:
-            found = self._groups[region, kind] = len(self._tallies)
-            if found >= _GROUPS:
-                raise BrokenFileError("the export names more regions than there can be")
-            self._tallies.append(_Tally())
-        return found
+    def _put_back(self) -> None:
+        """Take the files of a copy that was finished and not published; those without repeats were moved there."""
+        for name in FILES.values():
+            moved, place = self.folder / COPY / name, self._path(_kind_of(name))
+            if moved.exists() and not place.exists():
+                moved.rename(place)
+        remove(self.folder / COPY)
 
-    def _file(self, kind: int) -> BinaryIO:
-        if kind not in self._files:
-            self._files[kind] = self._stack.enter_context(create(self._path(kind)))
-        return self._files[kind]
+    def _reopened(self, kind: int) -> None:
+        pile = self._note.piles[kind]
+        self._open[kind] = self._at(self._path(kind), pile.size)
+        self._open[kind].digest = None if pile.size else sha256()
+
+    def _at(self, path: Path, size: int) -> _Open:
+        file = self._stack.enter_context(reopen(path, size))
+        if file.tell() < size:
+            raise self._damaged()
+        return _Open(file)
+
+    def _damaged(self) -> SyncError:
+        return SyncError(
+            f"what the run had written in {self.folder} is damaged",
+            hint="Start again without --resume; the last good copy stays.",
+        )
 
     def _path(self, kind: int) -> Path:
-        return self._folder / list(FILES.values())[kind]
+        return self.folder / _LINES / tuple(FILES.values())[kind]
 
-    def closed(self) -> Stored:
-        """Leave out what came again, bring the files to the disk, and say what there is."""
-        repeated = {kind: bytearray(-(-lines // 8)) for kind, lines in self._lines.items()}
-        number = 0
-        for place in self._seen.again():
+    # -------------------------------------------------------------- taking
+
+    def take(self, part: Part, path: Path) -> None:
+        """Take the next file, which goes when all of it is on the disk.
+
+        Raises:
+            BrokenFileError: it is not what it should be; `cursor` holds its path. Open the store again to go on.
+            SyncError: the service reports errors in it.
+            OSError: the disk is full, for instance.
+        """
+        try:
+            _check(part, sum(map(self._put, resources(path))))
+        except BrokenFileError as error:
+            error.cursor = str(path)
+            raise
+        self._note.taken += 1
+        self._fresh.append(path)
+        self._weight += path.stat().st_size
+        if self._weight >= CHECKPOINT:
+            self._settle()
+
+    def _settle(self) -> Future[None]:
+        """Have all that was taken so far brought to the disk, while more is taken; one such work at a time."""
+        if self._settling is not None:
+            self._settling.result()
+        files = [self._seen.file, *(one.file for one in self._open.values())]
+        self._settling = self._hand.submit(self._settled, files, msgspec.json.encode(self._note), self._fresh)
+        self._fresh = []
+        self._weight = 0
+        return self._settling
+
+    def _settled(self, files: list[BinaryIO], note: bytes, taken: list[Path]) -> None:
+        """Bring it to the disk, note it, and let the files go that it came from."""
+        for file in files:
+            settle(file)
+        sync_folder(self.folder / _LINES)
+        write_private(self.folder / _NOTE, note)
+        for path in taken:
+            path.unlink(missing_ok=True)
+
+    def _put(self, batch: Sequence[bytes | msgspec.Raw]) -> int:
+        """Take some resources; the loop is what a copy spends its time in."""
+        lines: dict[int, list[bytes | msgspec.Raw]] = {}
+        records = []
+        piles, tallies = self._note.piles, self._note.tallies
+        for raw, head in zip(batch, heads(batch), strict=True):
+            kind = _KINDS.get(head.resource_type, _OTHER)
+            if kind == _OTHER and head.resource_type == OUTCOME:
+                _judge(bytes(raw))
+                continue
+            tag = bytes(head.meta.tag)
+            group = self._by_tag.get((kind, tag))
+            if group is None:
+                group = self._group(kind, tag)
+            flag = len(head.telecom) > 2 and head.has_telecom
+            tallies[group].count += 1
+            tallies[group].with_telecom += flag
+            found = lines.get(kind)
+            if found is None:
+                found = lines[kind] = []
+                self._opened(kind)
+            line = piles[kind].lines + len(found)
+            records.append(record(f"{head.resource_type}/{head.id}".encode(), line, group, kind, flag))
+            found.append(raw)
+        for kind, some in lines.items():
+            self._write(kind, some)
+        self._seen.write(b"".join(records))
+        self._note.seen += SIZE * len(records)
+        return len(batch)
+
+    def _write(self, kind: int, raws: list[bytes | msgspec.Raw]) -> None:
+        data = b"\n".join([*raws, b""])
+        self._open[kind].write(data)
+        pile = self._note.piles[kind]
+        pile.size += len(data)
+        pile.lines += len(raws)
+
+    def _opened(self, kind: int) -> None:
+        if kind not in self._open:
+            self._note.piles[kind] = _Pile()
+            self._reopened(kind)
+
+    def _group(self, kind: int, tag: bytes) -> int:
+        region = region_of(tag)
+        found = self._groups.get((region, kind))
+        if found is None:
+            found = self._groups[region, kind] = len(self._note.tallies)
+            if found >= _GROUPS:
+                raise BrokenFileError("the export names more regions than there can be")
+            self._note.tallies.append(_Tally(region, kind))
+        if len(self._by_tag) >= _TAGS:
+            self._by_tag.clear()
+        self._by_tag[kind, tag] = found
+        return found
+
+    # -------------------------------------------------------------- finishing
+
+    def finished(self) -> Stored:
+        """Put the files of the copy into a folder of their own, without what came again, and say what there is.
+
+        Until that folder is moved away a store that is opened again finds all that it needs.
+        """
+        self._settle().result()
+        piles = self._note.piles
+        repeated = {kind: bytearray(-(-pile.lines // 8)) for kind, pile in piles.items()}
+        less = [0] * len(self._note.tallies), [0] * len(self._note.tallies)
+        for place in again(self._seen.file, self.folder):
             repeated[place.file][place.line >> 3] |= 1 << (place.line & 7)
-            tally = self._tallies[place.group]
-            tally.count -= 1
-            tally.with_telecom -= place.flag
-            number += 1
-        written = [self._settled(kind, repeated[kind]) for kind in sorted(self._files)]
-        names = [name or "Other" for name in FILES]
+            less[0][place.group] += 1
+            less[1][place.group] += place.flag
+        private_folder(self.folder / COPY)
+        written = tuple(self._finished(kind, repeated[kind]) for kind in sorted(piles))
         counts = sorted(
-            Count(region, names[kind], tally.count, tally.with_telecom)
-            for ((region, kind), tally) in zip(self._groups, self._tallies, strict=True)
+            Count(tally.region, _NAMES[tally.kind], tally.count - count, tally.with_telecom - telecoms)
+            for tally, count, telecoms in zip(self._note.tallies, *less, strict=True)
         )
-        return Stored(tuple(written), tuple(counts), number)
+        return Stored(self.folder / COPY, written, tuple(counts), sum(less[0]))
 
-    def _settled(self, kind: int, repeated: bytearray) -> Written:
-        """Bring a file to the disk, without the lines that came again."""
-        file, path, count = self._files[kind], self._path(kind), self._lines[kind]
-        file.flush()
+    def _finished(self, kind: int, repeated: bytearray) -> Written:
+        path, pile, one = self._path(kind), self._note.piles[kind], self._open[kind]
+        place = self.folder / COPY / path.name
         if any(repeated):
-            count = _close_gaps(file, path, repeated)
-        settle(file)
-        with path.open("rb") as content:
-            digest = file_digest(content, "sha256").hexdigest()
-        return Written(path.name, path.stem, count, path.stat().st_size, digest)
+            count, digest = _without(path, repeated, place), None
+        else:
+            path.rename(place)
+            count, digest = pile.lines, one.digest and one.digest.hexdigest()
+        return Written(place.name, _NAMES[kind], count, place.stat().st_size, digest or _sha256(place))
 
 
-def _close_gaps(file: BinaryIO, path: Path, repeated: bytearray) -> int:
-    """Move the lines that stay over those that came again, in place: what is kept only ever moves forward."""
-    file.seek(0)
+def _check(part: Part, number: int) -> None:
+    if part.count is not None and not part.errors and number != part.count:
+        raise BrokenFileError(f"the manifest announces {part.count} resources in a file, and there are {number}")
+
+
+def _without(path: Path, repeated: bytearray, place: Path) -> int:
+    """Write the lines that stay into another file."""
     count = 0
-    with path.open("rb", buffering=_BUFFER) as lines:
+    with path.open("rb", buffering=_BUFFER) as lines, create(place) as file:
         for number, line in enumerate(lines):
             if not repeated[number >> 3] >> (number & 7) & 1:
                 file.write(line)
                 count += 1
-    file.truncate()
+        settle(file)
     return count
 
 
-def _head(raw: bytes) -> _Head:
-    """Read what is needed of a resource; one whose tags are not FHIR's is counted without a region."""
-    try:
-        return _HEAD.decode(raw)
-    except msgspec.ValidationError:
-        bare = _BARE.decode(raw)
-        return _Head(bare.resource_type, _known(bare))
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return file_digest(content, "sha256").hexdigest()
 
 
-def _known(bare: _BareHead) -> str | int:
-    if bare.id is None and bare.resource_type != _OUTCOME:
-        raise BrokenFileError(f"a {bare.resource_type if bare.resource_type in FILES else 'resource'} has no id")
-    return bare.id or ""
-
-
-def _line(raw: bytes) -> bytes:
-    if b"\n" in raw or b"\r" in raw:
-        return msgspec.json.format(raw, indent=-1) + b"\n"
-    return raw + b"\n"
+def _kind_of(name: str) -> int:
+    return list(FILES.values()).index(name)
 
 
 def _judge(raw: bytes) -> None:
