@@ -69,8 +69,12 @@ class Runs:
         self.child.write_text(CHILD)
 
     def __call__(self, *words: str, point: int = 0) -> subprocess.CompletedProcess[str]:
-        argv = ["--config", str(self.config), "rorn", "export", "--out", str(self.folder)]
-        argv += ["--shrink-limit", "100", *words]  # another seed puts other regions into the data
+        # Another seed puts other regions into the data.
+        return self.verb("export", "--shrink-limit", "100", *words, point=point)
+
+    def verb(self, name: str, *words: str, point: int) -> subprocess.CompletedProcess[str]:
+        """Run a verb of ``rorn``."""
+        argv = ["--config", str(self.config), "rorn", name, "--out", str(self.folder), *words]
         return subprocess.run(
             [sys.executable, self.child, str(point), str(self.folder), *argv],
             capture_output=True,
@@ -147,6 +151,62 @@ def test_a_run_that_is_killed_at_any_of_many_points_can_be_taken_up(
 ) -> None:
     """All of them."""
     kill_at(FULL, simulate, tmp_path, content_of, good, soak)
+
+
+# ------------------------------------------------------------------ deltas
+
+
+def brought(folder: Path) -> list[dict[str, bytes]]:
+    """Give what each delta in a folder holds."""
+    runs = sorted(path for path in (folder / "deltas").glob("[0-9]*") if path.is_dir())
+    assert all((run / "delta.json").is_file() for run in runs)
+    return [{path.name: path.read_bytes() for path in run.glob("*.ndjson")} for run in runs]
+
+
+def kill_deltas_at(count: int, simulate: Make, tmp_path: Path, soak: Make) -> None:
+    """Kill a delta at so many points, each in a folder of its own, and run it again until it has ended."""
+    simulator = simulate(size=40)
+    simulator.clock.advance(86_400)
+    since = simulator.clock.now().isoformat()
+    simulator.clock.advance(3600)
+    simulator.evolve({"HealthcareService": 5})
+    simulator.clock.advance(3600)  # beyond the overlap of the run that comes after one that had ended
+    run = Runs(simulator, tmp_path)
+
+    def delta(point: int = 0) -> subprocess.CompletedProcess[str]:
+        state = run.folder / "state.json"
+        start = [] if state.exists() else ["--since", since]
+        return run.verb("delta", "--state", str(state), *start, point=point)
+
+    first = delta()
+    assert first.returncode == 0, first.stderr
+    (expected,) = brought(run.folder)
+    points = int(first.stdout.splitlines()[-1])
+    lots = random.Random(SEED)
+    ends: Counter[str] = Counter()
+    for number in range(count):
+        run.folder = tmp_path / f"out-{number}"
+        killed = delta(lots.randint(1, points))
+        assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
+        remembered = (run.folder / "state.json").exists()
+        found = brought(run.folder)
+        assert found in ([expected], *([] if remembered else [[]]))  # whole, or not there and not remembered
+        again = delta()
+        assert again.returncode == 0, again.stderr
+        assert brought(run.folder) == [expected] * (1 if remembered or not found else 2)
+        ends["had_ended" if remembered else "came_again" if found else "came_then"] += 1
+    soak("delta killed with SIGKILL at a random point", tried=count, good=sum(ends.values()), seed=SEED, **ends)
+
+
+def test_a_delta_that_is_killed_at_any_point_loses_nothing(simulate: Make, tmp_path: Path, soak: Make) -> None:
+    """What it brought is whole or not there, and its time is remembered only when it is there."""
+    kill_deltas_at(5, simulate, tmp_path, soak)
+
+
+@pytest.mark.soak
+def test_a_delta_that_is_killed_at_any_of_many_points_loses_nothing(simulate: Make, tmp_path: Path, soak: Make) -> None:
+    """A hundred of them."""
+    kill_deltas_at(100, simulate, tmp_path, soak)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
