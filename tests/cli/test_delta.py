@@ -103,3 +103,16 @@ def test_a_signal_leaves_the_state(
 def test_the_help_says_what_a_delta_cannot_see(run: Callable[..., Any]) -> None:
     """Deletions, and places and people that change alone."""
     assert "deletions" in run("rorn", "delta", "--help").out
+
+
+@pytest.mark.parametrize(("words", "overlap"), [((), 60), (("--overlap", "30"), 30)])
+def test_the_overlap_comes_from_the_settings(
+    delta: Any, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], overlap: float
+) -> None:
+    """Unless the flag says otherwise."""
+    monkeypatch.setenv("ROR_SANTE_RORN_DELTA_OVERLAP", "60")
+    start = simulator.clock.now().isoformat()
+    simulator.clock.advance(86_400)
+    simulator.evolve({"HealthcareService": 3})
+    ran = delta("--since", start, *words)
+    assert json.loads((Path(ran.out.strip()) / "delta.json").read_bytes())["overlap"] == overlap

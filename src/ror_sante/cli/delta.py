@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from ror_sante.cli.export import LOCKED, StepLines, signals_reach_us
 from ror_sante.cli.failures import tell
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.verb import Verb, ending, listed, run_id
-from ror_sante.sync.delta import OVERLAP, Plan
+from ror_sante.sync.delta import Plan
 from ror_sante.sync.delta import delta as fetch
 from ror_sante.sync.lock import LockedError
 from ror_sante.sync.state import since as time_of
@@ -57,10 +58,8 @@ _BLIND = (
 @click.option(
     "--overlap",
     type=click.FloatRange(0, 604_800),
-    default=OVERLAP,
-    show_default=True,
     metavar="SECONDS",
-    help="How much is asked again before the start.",
+    help="How much is asked again before the start (settings, or 600).",
 )
 @click.option("--env", metavar="NAME", help="simulator, bac-a-sable, production, or one of the settings.")
 @click.option("--p12", type=click.Path(path_type=Path), metavar="FILE", help="Use this P12 instead.")
@@ -72,7 +71,7 @@ def delta(
     state: Path | None,
     regions: tuple[str, ...],
     out: Path,
-    overlap: float,
+    overlap: float | None,
     **place: Any,
 ) -> int:
     """Fetch the care services that changed, by themselves or by their organizations.
@@ -80,8 +79,11 @@ def delta(
     With --state, a run starts where the last one began, by the server's clock; the file is written only when all is on
     the disk, so a run that stopped is simply run again. The first run starts at --since, or at the full export in DIR.
     """
-    plan = Plan(out=out, since=None if start is None else time_of(start), state=state, regions=regions, overlap=overlap)
+    since = None if start is None else time_of(start)
+    plan = Plan(out=out, since=since, state=state, regions=regions)  # judged before the settings are read
     with opened(Flags(**place)) as where, _told():
+        ours = where.settings.rorn.delta.overlap
+        plan = replace(plan, overlap=ours if overlap is None else overlap)
         identity = None if where.identity is None else where.identity()
         with (
             NationalRorClient.from_settings(where.settings, identity=identity, environment=where.environment) as client,

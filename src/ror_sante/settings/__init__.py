@@ -9,6 +9,7 @@ from ror_sante.settings.regional import RegionalPlace, regional_place
 from ror_sante.settings.secret import Secret, read_secret
 from ror_sante.settings.tables import (
     AnnuaireSettings,
+    DeltaSettings,
     EnvironmentSettings,
     ExportSettings,
     IdentitySettings,
@@ -27,6 +28,7 @@ __all__ = [
     "SIMULATOR",
     "VARIABLES",
     "AnnuaireSettings",
+    "DeltaSettings",
     "EnvironmentSettings",
     "ExportSettings",
     "IdentitySettings",

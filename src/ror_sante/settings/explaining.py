@@ -10,6 +10,7 @@ from ror_sante.environments import Coding
 from ror_sante.errors import ConfigurationError, printable
 from ror_sante.settings.tables import (
     AnnuaireSettings,
+    DeltaSettings,
     ExportSettings,
     IdentitySettings,
     InterRorSettings,
@@ -103,6 +104,7 @@ _TABLES: Final[dict[str, type[Any]]] = {
     "rorn": RornSettings,
     "annuaire": AnnuaireSettings,
     "inter_ror": InterRorSettings,
+    "delta": DeltaSettings,
     "export": ExportSettings,
     "profile": Coding,
     "role": Coding,

@@ -121,6 +121,16 @@ class ExportSettings(Table, frozen=True, kw_only=True):
     output_format: str | None = None
 
 
+class DeltaSettings(Table, frozen=True, kw_only=True):
+    """How a delta is asked for.
+
+    Attributes:
+        overlap: seconds before its start that are asked again.
+    """
+
+    overlap: Annotated[float, msgspec.Meta(ge=0, le=604_800)] = 600.0
+
+
 class RornSettings(Table, frozen=True, kw_only=True):
     """The account at the national ROR, as ANS gave it.
 
@@ -134,6 +144,7 @@ class RornSettings(Table, frozen=True, kw_only=True):
         role: the ``Ror-Role-Metier-*`` headers.
         links: what to do with a next link of another origin: ``rebase`` it on the configured one, or ``refuse`` it.
         export: what ``$export`` is asked for.
+        delta: how a delta is asked for.
     """
 
     client_id: str | None = None
@@ -145,6 +156,7 @@ class RornSettings(Table, frozen=True, kw_only=True):
     role: Coding | None = None
     links: Literal["rebase", "refuse"] = "rebase"
     export: ExportSettings = ExportSettings()
+    delta: DeltaSettings = DeltaSettings()
 
 
 class AnnuaireSettings(Table, frozen=True, kw_only=True):

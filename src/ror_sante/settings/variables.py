@@ -50,6 +50,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "ROR_SANTE_RORN_ROLE_CODE": "rorn.role.code",
     "ROR_SANTE_RORN_ROLE_SYSTEM": "rorn.role.system",
     "ROR_SANTE_RORN_EXPORT_OUTPUT_FORMAT": "rorn.export.output_format",
+    "ROR_SANTE_RORN_DELTA_OVERLAP": "rorn.delta.overlap",
     "ROR_SANTE_ANNUAIRE_IDENTITY": "annuaire.identity",
     "ROR_SANTE_ANNUAIRE_API_KEY_FILE": "annuaire.api_key_file",
     "ROR_SANTE_ANNUAIRE_LINKS": "annuaire.links",
@@ -133,7 +134,7 @@ def _type_of(key: str) -> str:
     last = key.rpartition(".")[2]
     if last in {"p12", "certificate", "key", "next"} or last.endswith("_file"):
         return "path"
-    if last in {"connect_timeout", "read_timeout", "region_timeout", "deadline", "calls_per_second"}:
+    if last in {"connect_timeout", "read_timeout", "region_timeout", "deadline", "calls_per_second", "overlap"}:
         return "seconds"
     if last == "at_once":
         return "whole"
