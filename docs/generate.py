@@ -14,6 +14,7 @@ import click
 from click.testing import CliRunner
 
 from ror_sante.cli.root import root
+from ror_sante.diagnosis.causes import CAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 WIDTH = 100
 HERE = Path(__file__).parent
 PAGE = HERE / "command-reference.md"
+TROUBLES = HERE / "troubleshooting.md"
+BEGIN, END = "<!-- causes: begin -->", "<!-- causes: end -->"
 README = HERE.parent / "README.md"
 HEAD = """# Command reference
 
@@ -94,13 +97,35 @@ def printed(line: str) -> str:
     return trimmed(run.stdout)
 
 
+def troubleshooting() -> str:
+    """Write the troubleshooting page with the tables of causes, in English and in French."""
+    head, _, rest = TROUBLES.read_text(encoding="utf-8").partition(BEGIN)
+    tail = rest.partition(END)[2]
+    english = [(code, words.title_en, words.next_en) for code, words in CAUSES.items()]
+    french = [(code, words.title_fr, words.next_fr) for code, words in CAUSES.items()]
+    tables = table(("code", "cause", "what to do"), english), table(("code", "cause", "que faire"), french)
+    return f"{head}{BEGIN}\n\n{tables[0]}\n\n### En français\n\n{tables[1]}\n\n{END}{tail}"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:
+    """Write a Markdown table, the first column as code."""
+    lines = [" | ".join(head), " | ".join("---" for _ in head)]
+    lines += [" | ".join((f"`{code}`", *words)) for code, *words in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
 def main() -> int:
-    """Write both, or with ``--check`` say whether the reference page is the one that would be written."""
+    """Write all, or with ``--check`` say whether the generated pages are those that would be written."""
     text = reference()
+    causes = troubleshooting()
     if "--check" not in sys.argv[1:]:
+        TROUBLES.write_text(causes, encoding="utf-8")
         PAGE.write_text(text, encoding="utf-8")
         README.write_text(readme(), encoding="utf-8")
         return 0
+    if TROUBLES.read_text(encoding="utf-8") != causes:
+        print("docs/troubleshooting.md is not what the table of causes says: run make reference", file=sys.stderr)  # noqa: T201  a command's own output
+        return 1
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
         return 0
     print("docs/command-reference.md is not what the help texts say: run make reference", file=sys.stderr)  # noqa: T201  a command's own output

@@ -27,6 +27,8 @@ import requests.exceptions
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ror_sante.tls.receipt import HandshakeReceipt
+
 
 class Severity(StrEnum):
     """How grave a finding is."""
@@ -133,9 +135,14 @@ class TransportError(RorError):
 
     Attributes:
         unsent: the server surely never saw the request, so that even a POST may be repeated.
+        fault: what broke, as a stable word for programs (``dns``, ``refused``, ``not-tls``, ...); empty when the
+            class says it all.
+        receipt: what was seen of the handshake, where a probe made the connection; else None.
     """
 
     unsent: bool = False
+    fault: str = ""
+    receipt: HandshakeReceipt | None = None
 
 
 class ServerNotTrustedError(TransportError, requests.exceptions.SSLError):

@@ -12,6 +12,8 @@ import click
 
 from ror_sante.cli.streams import silence
 from ror_sante.cli.verb import BROKEN_PIPE, INTERNAL
+from ror_sante.diagnosis import diagnose
+from ror_sante.diagnosis.page.words import spoken
 from ror_sante.diagnosis.report import BAD_ANSWER, BAD_IDENTITY, BAD_SETTINGS, NO_CONNECTION, exit_code_of
 from ror_sante.errors import IdentityError, RorError, Severity, printable
 
@@ -45,6 +47,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, RorError):
         code = exit_code_of(error)
         tell(error.message, error.hint or _NEXT[code], also=_others(error))
+        _tell_cause(error)
         return code
     if isinstance(error, click.ClickException):
         tell(error.format_message(), _usage_hint(error))
@@ -67,6 +70,17 @@ def tell(message: str, hint: str = "", *, also: tuple[str, ...] = ()) -> None:
         _line(" also", more, "red")
     if hint:
         _line(" hint", hint, "cyan")
+
+
+def _tell_cause(error: RorError) -> None:
+    """Print the likeliest cause in the language of the locale, and in French its next step: hints are in English."""
+    lang = spoken()
+    first = diagnose(error, lang=lang)[0]
+    if first.code == "unknown":
+        return
+    _line("cause", first.title, "cyan")
+    if lang == "fr":
+        _line("suite", first.next_step, "cyan")
 
 
 def _line(word: str, text: str, colour: str) -> None:

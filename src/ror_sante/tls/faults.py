@@ -98,6 +98,14 @@ _VERIFY: Final = {
     ),
 }
 _VERIFY[21] = _VERIFY[2] = _VERIFY[20]
+_FAULT_OF: Final = {
+    9: "server-not-yet-valid",
+    10: "server-expired",
+    18: "self-signed",
+    26: "server-usage",
+    62: "server-name",
+    64: "server-name",
+}
 
 _WEAK_SERVER: Final = (
     "UNSUPPORTED_PROTOCOL",
@@ -185,7 +193,8 @@ def _certificate(error: BaseException, where: Where) -> RorError:
     code = getattr(error, "verify_code", 0)
     text = printable(getattr(error, "verify_message", "") or error)
     meaning, hint = _VERIFY.get(code, (f"its certificate is refused: {text}", _VERIFY[20][1]))
-    return ServerNotTrustedError(f"{where.host} is not trusted: {meaning}", hint=hint)
+    fault = _FAULT_OF.get(code, "untrusted")
+    return known(fault, ServerNotTrustedError(f"{where.host} is not trusted: {meaning}", hint=hint))
 
 
 def _tls(error: BaseException, where: Where) -> RorError:
@@ -193,16 +202,15 @@ def _tls(error: BaseException, where: Where) -> RorError:
     if "_ALERT_" in reason:
         return rejected(reason.partition("_ALERT_")[2].lower(), where.host)
     if reason in _NOT_TLS:
-        return _final(
-            f"{where.host} answers, and what it speaks is not TLS",
-            "Check the port: this one serves plain HTTP, or something between us and it answers in its place.",
-        )
+        hint = "Check the port: this one serves plain HTTP, or something between us and it answers in its place."
+        return known("not-tls", _final(f"{where.host} answers, and what it speaks is not TLS", hint))
     if reason in _WEAK_SERVER:
-        return ServerNotTrustedError(
+        weak = ServerNotTrustedError(
             f"{where.host} offers only TLS that is too weak for us ({reason.lower().replace('_', ' ')})",
             hint="The service must offer TLS 1.2 with ECDHE and AEAD suites, or TLS 1.3; "
             "`wide_tls12_hosts` in [network] (SessionFactory: `wide_tls12`) accepts the older TLS 1.2 suites.",
         )
+        return known("weak", weak)
     return _broken(error, where)
 
 
@@ -218,29 +226,29 @@ def rejected(alert: str, host: str) -> ClientRejectedError:
 
 
 def _broken(error: BaseException, where: Where) -> RorError:
-    return UnreachableError(
+    broken = UnreachableError(
         f"{where.host} closed the connection without an answer ({_short(error)})",
         hint="If it happens on each first request, the server refuses our certificate without saying so, "
         "or a firewall cuts the connection: see `ror-sante smoke-test`.",
     )
+    return known("closed", broken)
 
 
 def _unresolved(_error: BaseException, where: Where) -> RorError:
-    return _unsent(
-        UnreachableError(
-            f"the name of {where.host} cannot be resolved",
-            hint="Check the spelling and this machine's DNS; some networks resolve outside names only by their proxy.",
-        )
+    unresolved = UnreachableError(
+        f"the name of {where.host} cannot be resolved",
+        hint="Check the spelling and this machine's DNS; some networks resolve outside names only by their proxy.",
     )
+    return known("dns", _unsent(unresolved))
 
 
 def _refused(error: BaseException, where: Where) -> RorError:
-    return _unsent(
-        UnreachableError(
-            f"no connection to {where.host}: {_short(error)}",
-            hint="Check host and port, the route and the firewall; a proxy is used only when it is named.",
-        )
+    refused = UnreachableError(
+        f"no connection to {where.host}: {_short(error)}",
+        hint="Check host and port, the route and the firewall; a proxy is used only when it is named.",
     )
+    closed = any(isinstance(cause, ConnectionRefusedError) for cause in _causes(error))
+    return known("refused" if closed else "no-route", _unsent(refused))
 
 
 def _behind_proxy(error: BaseException, where: Where) -> RorError:
@@ -262,12 +270,12 @@ def refused_by_proxy(status: str, *, host: str, proxy: str) -> TransportError:
     """
     if status.startswith("407"):
         hint = "Set proxy_user and proxy_password_file in [network]."
-        return _unsent(_final(f"the proxy {proxy} asks for a password ({status})", hint))
+        return known("proxy-password", _unsent(_final(f"the proxy {proxy} asks for a password ({status})", hint)))
     error = UnreachableError(
         f"the proxy {proxy} opens no tunnel to {host}: {status}",
         hint="Ask its administrator to allow CONNECT to this host and port.",
     )
-    return _unsent(error)
+    return known("proxy-refuses", _unsent(error))
 
 
 def _connect_time(_error: BaseException, where: Where) -> RorError:
@@ -275,14 +283,15 @@ def _connect_time(_error: BaseException, where: Where) -> RorError:
         f"{where.host} did not answer the connection in time",
         hint="A firewall drops it without a word, or the service is down; a proxy is used only when it is named.",
     )
-    return _unsent(error)
+    return known("connect-time", _unsent(error))
 
 
 def _read_time(error: BaseException, where: Where) -> RorError:
     hint = "Try later, or raise read_timeout in [network]."
     if any("handshake operation" in str(cause) for cause in _causes(error)):
-        return _unsent(TimedOutError(f"{where.host} fell silent during the TLS handshake", hint=hint))
-    return TimedOutError(f"{where.host} fell silent while we waited for its answer", hint=hint)
+        silent = TimedOutError(f"{where.host} fell silent during the TLS handshake", hint=hint)
+        return known("handshake-time", _unsent(silent))
+    return known("read-time", TimedOutError(f"{where.host} fell silent while we waited for its answer", hint=hint))
 
 
 def _pool(_error: BaseException, where: Where) -> RorError:
@@ -313,6 +322,12 @@ def _unknown(error: BaseException, where: Where) -> RorError:
 def _final(message: str, hint: str) -> UnreachableError:
     error = UnreachableError(message, hint=hint)
     error.retryable = False
+    return error
+
+
+def known(fault: str, error: TransportError) -> TransportError:
+    """Name what broke for programs, by a stable word."""
+    error.fault = fault
     return error
 
 

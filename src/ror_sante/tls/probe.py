@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ror_sante.errors import RorError, TimedOutError, UnreachableError, printable
+from ror_sante.errors import RorError, TimedOutError, TransportError, UnreachableError, printable
 from ror_sante.tls.context import build_context
-from ror_sante.tls.faults import refused_by_proxy, rejected, translate
+from ror_sante.tls.faults import known, refused_by_proxy, rejected, translate
+from ror_sante.tls.receipt import HandshakeReceipt
 from ror_sante.tls.wire import Transcript, common_names
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Probe:
         source: where `pushed` comes from.
         failed: the step that failed, or None.
         error: why.
+        receipt: what was seen of the handshake, the certificates themselves among it.
     """
 
     addresses: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class Probe:
     source: Literal["wire", "loaded"] = "wire"
     failed: Step | None = None
     error: RorError | None = None
+    receipt: HandshakeReceipt | None = None
 
 
 def probe(
@@ -114,7 +117,7 @@ def probe(
         plain = stack.enter_context(walk.connect(walk.resolve()))
         walk.tunnel(plain)
         walk.shake(stack, plain, context, transcript)
-    return _told(walk.seen, identity, transcript)
+    return _with_receipt(_told(walk.seen, identity, transcript), origin, transcript)
 
 
 class _StoppedError(Exception):
@@ -233,23 +236,26 @@ def _status_line(plain: socket.socket) -> str:
 
 def _unresolved(host: str, error: Exception) -> RorError:
     reason = printable(getattr(error, "strerror", None) or error, 100)
-    return UnreachableError(
+    unresolved = UnreachableError(
         f"the name {printable(host)} cannot be resolved: {reason}",
         hint="Check the spelling and this machine's DNS; some networks resolve outside names only by their proxy.",
     )
+    return known("dns", unresolved)
 
 
 def _unconnected(host: str, port: int, error: OSError) -> RorError:
     where = f"{printable(host)}:{port}"
     if isinstance(error, TimeoutError):
-        return TimedOutError(
+        late = TimedOutError(
             f"no connection to {where} within the time limit",
             hint="A firewall drops it without a word, or the service is down.",
         )
-    return UnreachableError(
+        return known("connect-time", late)
+    refused = UnreachableError(
         f"no connection to {where}: {printable(error.strerror or error, 100)}",
         hint="Check host and port, the route and the firewall; a proxy is used only when it is named.",
     )
+    return known("refused" if isinstance(error, ConnectionRefusedError) else "no-route", refused)
 
 
 def _told(seen: Probe, identity: ClientIdentity | None, transcript: Transcript) -> Probe:
@@ -268,3 +274,26 @@ def _told(seen: Probe, identity: ClientIdentity | None, transcript: Transcript) 
         requested=transcript.requested if seen.version or transcript.received else None,
         pushed=common_names(transcript.sent or ()),
     )
+
+
+def _with_receipt(seen: Probe, origin: Origin, transcript: Transcript) -> Probe:
+    """Write the receipt, and give it to the error too."""
+    receipt = HandshakeReceipt(
+        host=origin.host,
+        port=origin.port,
+        peer=seen.peer,
+        protocol=seen.version,
+        cipher=seen.cipher,
+        requested=seen.requested,
+        sent=transcript.sent,
+        received=transcript.received,
+        alert=transcript.alert,
+        failed=seen.failed or "",
+        source="probe" if seen.source == "wire" else "loaded",
+        dns_seconds=seen.dns_seconds,
+        tcp_seconds=seen.tcp_seconds,
+        tls_seconds=seen.tls_seconds,
+    )
+    if isinstance(seen.error, TransportError):
+        seen.error.receipt = receipt
+    return replace(seen, receipt=receipt)
