@@ -24,12 +24,6 @@ def _loopback_answers_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "_LISTEN", 0.05)
 
 
-@pytest.fixture(scope="session")
-def pki() -> SimulatorPki:
-    """A throw-away certification authority."""
-    return SimulatorPki.create()
-
-
 @pytest.fixture(scope="module")
 def running(pki: SimulatorPki) -> Iterator[Simulator]:
     """A small simulator, shared."""
