@@ -9,6 +9,8 @@ import click
 from ror_sante.cli.lazy import LazyGroup
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
+    "search": ("ror_sante.cli.annuaire_fhir:search", "Search the public FHIR gateway of the Annuaire Santé."),
+    "read": ("ror_sante.cli.annuaire_fhir:read", "Read one resource of the Annuaire Santé by its technical id."),
     "download": (
         "ror_sante.cli.download:download",
         "Fetch an extraction of the Annuaire Santé, unless its version is there already.",

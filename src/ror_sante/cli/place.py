@@ -15,7 +15,15 @@ from ror_sante.cli.verb import config_path
 from ror_sante.diagnosis.smoke import openers
 from ror_sante.errors import ConfigurationError
 from ror_sante.pki.identity import ClientIdentity
-from ror_sante.settings import SIMULATOR, IdentitySettings, NetworkSettings, RornSettings, Settings, load_settings
+from ror_sante.settings import (
+    SIMULATOR,
+    AnnuaireSettings,
+    IdentitySettings,
+    NetworkSettings,
+    RornSettings,
+    Settings,
+    load_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,6 +130,7 @@ def _simulated(running: Simulator, settings: Settings, flags: Flags) -> Place:
         identity=table,
         network=msgspec.structs.replace(network, proxy=None),
         rorn=RornSettings(client_id=running.client_id, profile=running.profile, role=running.role),
+        annuaire=AnnuaireSettings(api_key_file=running.api_key_file),
     )
 
     def identity() -> ClientIdentity:

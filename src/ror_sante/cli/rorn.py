@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ror_sante.api.capability import differences
 from ror_sante.api.national import NationalRorClient
-from ror_sante.api.views import Pool
-from ror_sante.cli import rows, table
+from ror_sante.cli import rows
 from ror_sante.cli.delta import delta
 from ror_sante.cli.export import export
 from ror_sante.cli.place import Flags, opened
-from ror_sante.cli.searching import about_place, brought, pair, progress
+from ror_sante.cli.searching import about_place, brought, enough, pair, print_found, progress
 from ror_sante.cli.statement import comparison, summary
 from ror_sante.cli.verb import Verb, VerbGroup, ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from ror_sante.api.fhir.resource import Resource
-
-F = TypeVar("F", bound="Callable[..., Any]")
+    from collections.abc import Iterator
 
 _CODES = (0, 2, 3, 4, 5, 130, 143)
 
@@ -69,35 +63,16 @@ def search(
     """
     style = style or rows.default_format()
     pairs = [*map(pair, params), *brought(resource_type, full_offer=full_offer)]
-    limit = most or (rows.TABLE_ROWS + 1 if style == "table" else None)
     with _client(place) as client, progress(style) as tick:
         found = client.search(
             resource_type,
             pairs,
-            max_results=limit,
+            max_results=enough(most, style),
             included=included or style == "table",
             allow_truncated=allow_truncated,
         )
-        with contextlib.closing(found):
-            if style == "table":
-                shown = rows.TABLE_ROWS if most is None else None
-                count, more = _as_table(tick(found), shown, included=included)
-            else:
-                count, more = rows.write(tick(found), style, resource_type=resource_type), False
-    _tell(count, more=more)
+        print_found(found, tick, style, resource_type, most=most, included=included)
     return 0
-
-
-def _as_table(found: Iterable[Resource], shown: int | None, *, included: bool) -> tuple[int, bool]:
-    """Print the matches, named by all that came along, and that too when it is wanted.
-
-    Returns:
-        How many were printed, and whether there are more.
-    """
-    everything = list(found)
-    matches = [each for each in everything if each.mode != "include"]
-    listed = matches[:shown] + [each for each in everything if included and each.mode == "include"]
-    return table.write(listed, Pool(everything)), shown is not None and len(matches) > shown
 
 
 @rorn.command("read", cls=Verb, epilog=ending(_CODES, "ror-sante rorn read HealthcareService 252467"))
@@ -149,10 +124,3 @@ def _client(flags: dict[str, Any]) -> Iterator[NationalRorClient]:
             place.settings, identity=identity, environment=place.environment
         ) as client:
             yield client
-
-
-def _tell(count: int, *, more: bool) -> None:
-    if more:
-        sys.stderr.write(f"The first {count} are shown, there are more: --max N, or --format ndjson for all.\n")
-    elif count == 0:
-        sys.stderr.write("Nothing was found.\n")

@@ -12,11 +12,14 @@ from rich.live import Live
 from rich.spinner import Spinner
 
 from ror_sante.api.query import HealthcareServiceQuery
-from ror_sante.cli import rows
+from ror_sante.api.views import Pool
+from ror_sante.cli import rows, table
 from ror_sante.cli.console import console, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from ror_sante.api.fhir.resource import Resource
 
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
@@ -72,3 +75,50 @@ def progress(style: str) -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
                 yield resource
 
         yield tick
+
+
+def enough(most: int | None, style: str) -> int | None:
+    """Give the number of matches to ask for: one more than a table shows tells that there are more."""
+    return most or (rows.TABLE_ROWS + 1 if style == "table" else None)
+
+
+def print_found(
+    found: Generator[Resource, None, None],
+    tick: Callable[[Iterable[Resource]], Iterator[Resource]],
+    style: str,
+    resource_type: str,
+    *,
+    most: int | None,
+    included: bool,
+) -> None:
+    """Print what a search finds, and say on stderr when there is more, or nothing.
+
+    Args:
+        found: closed in any case; for a table with all that came along, which names the matches.
+        tick: counts what passes, as `progress` gives it.
+        style: one of `rows.FORMATS`.
+        resource_type: of the search.
+        most: what ``--max`` said.
+        included: print what came along, too.
+    """
+    with contextlib.closing(found):
+        if style == "table":
+            count, more = _as_table(tick(found), rows.TABLE_ROWS if most is None else None, included=included)
+        else:
+            count, more = rows.write(tick(found), style, resource_type=resource_type), False
+    if more:
+        sys.stderr.write(f"The first {count} are shown, there are more: --max N, or --format ndjson for all.\n")
+    elif count == 0:
+        sys.stderr.write("Nothing was found.\n")
+
+
+def _as_table(found: Iterable[Resource], shown: int | None, *, included: bool) -> tuple[int, bool]:
+    """Print the matches, named by all that came along, and that too when it is wanted.
+
+    Returns:
+        How many were printed, and whether there are more.
+    """
+    everything = list(found)
+    matches = [each for each in everything if each.mode != "include"]
+    listed = matches[:shown] + [each for each in everything if included and each.mode == "include"]
+    return table.write(listed, Pool(everything)), shown is not None and len(matches) > shown

@@ -218,6 +218,11 @@ class Simulator:
         )
 
     @property
+    def api_key_file(self) -> Path:
+        """A file with `api_key`, as settings name it; it lies beside the roots."""
+        return self._root_file("api.key")
+
+    @property
     def anchor(self) -> TrustAnchor:
         """The root that its certificate ends at."""
         return self.pki.anchor
@@ -430,10 +435,11 @@ class Simulator:
         )
 
     def _root_file(self, name: str) -> Path:
-        """Give a root as a file, which settings and environments name; gone with this object, or with the process."""
+        """Give a root or the API key as a file, which settings name; gone with this object, or with the process."""
         if self._folder is None or not self._folder.is_dir():
             self._folder = Path(tempfile.mkdtemp(prefix="ror-sante-simulator-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             write_private(self._folder / "root.pem", self.pki.root_pem())
             write_private(self._folder / "web-root.pem", self.pki.web.root_pem())
+            write_private(self._folder / "api.key", f"{self.api_key}\n".encode())
         return self._folder / name

@@ -305,8 +305,10 @@ class PractitionerView(View):
     @property
     def rpps(self) -> str:
         """The RPPS number; empty when not said."""
-        rpps = "1.2.250.1.71.4.2.1"
-        return next((each.value for each in self.identifiers if each.system.rpartition(":")[2] == rpps), "")
+        # The Annuaire Santé gives the IDNPS under the OID that the ROR uses for RPPS, and RPPS under an address.
+        systems = ("https://rpps.esante.gouv.fr", "urn:oid:1.2.250.1.71.4.2.1", "1.2.250.1.71.4.2.1")
+        found = {each.system: each.value for each in reversed(self.identifiers)}
+        return next((found[system] for system in systems if system in found), "")
 
 
 class PractitionerRoleView(View):

@@ -1,0 +1,121 @@
+"""The verbs ``annuaire search`` and ``annuaire read``: the public FHIR gateway, with an API key."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ror_sante.api.annuaire.client import AnnuaireSanteClient
+from ror_sante.api.annuaire.parameters import PARAMETERS
+from ror_sante.api.annuaire.words import criteria, type_asked
+from ror_sante.cli import rows
+from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.searching import enough, pair, print_found, progress
+from ror_sante.cli.verb import Verb, ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+_CODES = (0, 2, 4, 5, 130, 143)
+
+
+def _about_place(command: F) -> F:
+    """Add the options that say where to call and how to print; there is no certificate among them."""
+    for option in (
+        click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="Limit."),
+        click.option("--env", metavar="NAME", help="simulator, production, or one of the settings."),
+        click.option(
+            "--format",
+            "style",
+            type=click.Choice(rows.FORMATS),
+            help="Default: table on a terminal, ndjson in a pipe.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    "search",
+    cls=Verb,
+    epilog=ending(
+        _CODES,
+        "ror-sante annuaire search --env production --rpps 10001234565",
+        "ror-sante annuaire search Organization --city NANTES --max 10",
+        "ror-sante annuaire search PractitionerRole -p active=true",
+    ),
+)
+@click.argument("resource_type", metavar="[TYPE]", required=False)
+@click.option("-p", "params", multiple=True, metavar="NAME=VALUE", help="Search parameter; repeat it for more.")
+@click.option("--rpps", metavar="NUMBER", help="A person, by RPPS or IDNPS.")
+@click.option("--finess", metavar="NUMBER", help="A structure, by FINESS.")
+@click.option("--siret", metavar="NUMBER", help="A structure, by SIRET.")
+@click.option("--name", metavar="TEXT", help="A family name's beginning, a part of a structure's name.")
+@click.option("--city", metavar="TEXT", help="Structures of a city.")
+@click.option("--mailbox", metavar="ADDRESS", help="Whose MSSanté mailbox this is.")
+@click.option("--max", "most", type=click.IntRange(1), metavar="N", help="Stop after N; a table stops at 50.")
+@click.option("--included", is_flag=True, help="Also what _include and _revinclude bring.")
+@click.option("--allow-truncated", is_flag=True, help="Take what there is when the service loses a part.")
+@_about_place
+def search(
+    *,
+    resource_type: str | None,
+    params: tuple[str, ...],
+    most: int | None,
+    included: bool,
+    allow_truncated: bool,
+    style: str | None,
+    env: str | None,
+    timeout: float | None,
+    **words: str | None,
+) -> int:
+    """Search the public FHIR gateway of the Annuaire Santé.
+
+    TYPE is Practitioner, PractitionerRole, Organization, HealthcareService or Device; it may be left out where a word
+    such as --rpps or --city says it. Several words are all meant. Numbers are checked before anything is sent. The API
+    key comes from annuaire.api_key_file; no certificate is used.
+    """
+    style = style or rows.default_format()
+    asked = {word: value for word, value in words.items() if value is not None}
+    kind = resource_type or type_asked(list(asked))
+    if kind is None:
+        raise click.UsageError(f"TYPE is missing: {', '.join(PARAMETERS)}")
+    pairs = [*criteria(kind, **asked), *map(pair, params)]
+    with _client(env, timeout) as client, progress(style) as tick:
+        found = client.search(
+            kind,
+            pairs,
+            max_results=enough(most, style),
+            included=included or style == "table",
+            allow_truncated=allow_truncated,
+        )
+        print_found(found, tick, style, kind, most=most, included=included)
+    return 0
+
+
+@click.command(
+    "read", cls=Verb, epilog=ending(_CODES, "ror-sante annuaire read Practitioner 003-100001 --env simulator")
+)
+@click.argument("resource_type", metavar="TYPE")
+@click.argument("resource_id", metavar="ID")
+@_about_place
+def read(*, resource_type: str, resource_id: str, style: str | None, env: str | None, timeout: float | None) -> int:
+    """Read one resource of the Annuaire Santé by its technical id."""
+    with _client(env, timeout) as client:
+        found = client.read(resource_type, resource_id)
+    rows.write([found], style or rows.default_format(), resource_type=resource_type, single=True)
+    return 0
+
+
+@contextlib.contextmanager
+def _client(env: str | None, timeout: float | None) -> Iterator[AnnuaireSanteClient]:
+    with (
+        opened(Flags(env=env, timeout=timeout)) as place,
+        AnnuaireSanteClient.from_settings(place.settings, environment=place.environment) as client,
+    ):
+        yield client
