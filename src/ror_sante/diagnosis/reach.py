@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ror_sante.diagnosis.accidents import is_modern
 from ror_sante.diagnosis.rung import Seen, failed, ok, skipped, warn
 from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
 
@@ -24,6 +25,7 @@ class Host:
         shown: our certificate is presented there.
         via: the proxy on the way, or None.
         wide: its older TLS 1.2 suites are accepted, by the settings.
+        needs_wide: it was tried without them, and that failed.
     """
 
     origin: Origin
@@ -32,6 +34,7 @@ class Host:
     shown: bool
     via: Via | None
     wide: bool = False
+    needs_wide: bool = False
 
     @property
     def label(self) -> str:
@@ -81,13 +84,17 @@ def tls(host: Host, probe: Probe) -> Seen:
 
 def _widened(host: Host, probe: Probe, told: str) -> Seen:
     """A host of ``wide_tls12_hosts`` is looked at each time: the exception should not outlive its reason."""
-    modern = probe.version == "TLSv1.3" or probe.cipher.startswith("ECDHE-")
-    hint = (
-        f"It chose a modern suite: take {host.origin.host} out of [network] wide_tls12_hosts."
-        if modern
-        else f"Ask the service for TLS 1.3, then take {host.origin.host} out of [network] wide_tls12_hosts."
-    )
-    seen = warn(f"{told}; older TLS 1.2 suites are accepted by the settings", hint)
+    out = f"take {host.origin.host} out of [network] wide_tls12_hosts."
+    if host.needs_wide:
+        what, hint = (
+            "it works only because older TLS 1.2 suites are accepted",
+            f"Ask the service for TLS 1.3, then {out}",
+        )
+    else:
+        chose = "chose a modern suite" if is_modern(probe) else "works with modern suites too"
+        what = "older TLS 1.2 suites are accepted by the settings"
+        hint = f"It {chose}: {out}"
+    seen = warn(f"{told}; {what}", hint)
     return replace(seen, seconds=probe.tls_seconds)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ror_sante.diagnosis.report import Outcome, exit_code_of
@@ -11,7 +11,7 @@ from ror_sante.tls.faults import SUPPORT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ror_sante.errors import RorError
+    from ror_sante.errors import Finding, RorError
 
 _LAST_RESORT: Final = f"If it goes on, send this report to {SUPPORT}."
 _WORST_LAST: Final = (Outcome.SKIPPED, Outcome.OK, Outcome.WARN, Outcome.FAIL)
@@ -56,6 +56,17 @@ def skipped(detail: str) -> Seen:
 def failed(error: RorError) -> Seen:
     """The rung breaks, for the reason that an error of ours gives; there is always something to do about it."""
     return Seen(Outcome.FAIL, error.message, error.hint or _LAST_RESORT, exit_code_of(error), error=error)
+
+
+def noticed(seen: Seen, findings: Iterable[Finding]) -> Seen:
+    """Add what works by accident only: a rung that held is a warning now, one that failed keeps its own advice."""
+    more = list(findings)
+    if not more:
+        return seen
+    detail = "; ".join([seen.detail, *(finding.message for finding in more)])
+    if seen.outcome is Outcome.FAIL:
+        return replace(seen, detail=detail)
+    return replace(seen, outcome=Outcome.WARN, detail=detail, hint=seen.hint or more[0].hint)
 
 
 def joined(rungs: Iterable[Seen]) -> Seen:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ror_sante.diagnosis import ours
+from ror_sante.diagnosis import accidents, ours
 from ror_sante.diagnosis.ladders.ladder import Rung
-from ror_sante.diagnosis.rung import Seen, skipped
+from ror_sante.diagnosis.report import Outcome
+from ror_sante.diagnosis.rung import Seen, noticed, skipped
 from ror_sante.errors import Severity
 from ror_sante.pki.anchor import load_anchors
 from ror_sante.tls.context import build_context
@@ -65,7 +66,7 @@ class OwnSide:
     def rungs(self) -> tuple[Rung, ...]:
         """Give the seven rungs, from ``trust`` to ``name``."""
         judged = {
-            "chain": lambda identity: ours.chain(identity, self._of("chain")),
+            "chain": self._chain,
             "product": lambda _: ours.product(self._of("product")),
             "dates": lambda identity: ours.dates(identity, self._of("dates"), at=self._ground.at),
             "environment": lambda _: ours.environment(self._of("environment"), test=self._ground.environment.test),
@@ -113,6 +114,11 @@ class OwnSide:
             self._findings = ours.by_rung(findings)
         self.identity = identity
         return ours.opened(identity, self._of("p12"))
+
+    def _chain(self, identity: ClientIdentity) -> Seen:
+        told = ours.chain(identity, self._of("chain"))
+        whole = told.outcome is Outcome.OK and not identity.supplied
+        return told if whole else noticed(told, accidents.client_chain(identity, stores=accidents.machine_store()))
 
     def _about(self, look: Callable[[ClientIdentity], Seen]) -> Callable[[], Seen]:
         return lambda: skipped(self._none) if self.identity is None else look(self.identity)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ror_sante.diagnosis import reach
+from ror_sante.diagnosis import accidents, reach
 from ror_sante.diagnosis.ladders.ladder import Rung
 from ror_sante.diagnosis.ladders.own import BEFORE_SHOWN
+from ror_sante.diagnosis.report import Outcome
 from ror_sante.diagnosis.route import Route
+from ror_sante.diagnosis.rung import noticed
 from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
 from ror_sante.http.proxy import Proxy
 from ror_sante.pki.lent import load_intermediates
@@ -66,8 +68,8 @@ class Way:
             *(self._dns(target) for target in self._targets),
             *(self._rung(target, "tcp", reach.tcp, ("dns",)) for target in self._targets),
             *(self._rung(target, "tls", reach.tls, _before_tls(target.host)) for target in self._targets),
-            *(self._rung(target, "pushed", reach.pushed, ("tls",)) for target in self._targets),
-            *(self._rung(target, "server chain", reach.server_chain, ("tcp",)) for target in self._targets),
+            *(self._rung(target, "pushed", self._pushed, ("tls",)) for target in self._targets),
+            *(self._rung(target, "server chain", self._server_chain, ("tcp",)) for target in self._targets),
         )
 
     def routes(self) -> tuple[Route, ...]:
@@ -117,19 +119,38 @@ class Way:
     ) -> Rung:
         return Rung(name, lambda: look(*self.probes[target.column]), needs=needs, column=target.column)
 
+    def _pushed(self, host: reach.Host, seen: Probe) -> Seen:
+        told, identity = reach.pushed(host, seen), self._own.shown
+        if not host.shown or identity is None or seen.receipt is None:
+            return told
+        return noticed(told, accidents.client_chain(identity, sent=seen.receipt.sent))
+
+    def _server_chain(self, host: reach.Host, seen: Probe) -> Seen:
+        told = reach.server_chain(host, seen)
+        if told.outcome is not Outcome.OK or seen.receipt is None:
+            return told
+        roots, lend = self._own.anchors(host.anchors), load_intermediates(self._network.lend_intermediates)
+        return noticed(told, accidents.server_chain(host.label, seen.receipt.received, roots, lend=lend))
+
     def _walked(self, host: reach.Host) -> tuple[reach.Host, Probe]:
         network = self._network
         known = replace(host, via=via(network, host.origin), wide=is_wide(network, host.origin))
-        seen = probe(
-            known.origin,
-            self._own.shown if known.shown else None,
-            self._own.anchors(known.anchors),
-            via=known.via,
-            timeout=network.connect_timeout,
-            lend=load_intermediates(network.lend_intermediates),
-            wide_tls12=known.wide,
-        )
+        seen = self._probed(known)
+        if known.wide:
+            strictly = replace(known, wide=False)
+            known = replace(known, needs_wide=accidents.needs_old_suites(seen, lambda: self._probed(strictly)))
         return known, seen
+
+    def _probed(self, host: reach.Host) -> Probe:
+        return probe(
+            host.origin,
+            self._own.shown if host.shown else None,
+            self._own.anchors(host.anchors),
+            via=host.via,
+            timeout=self._network.connect_timeout,
+            lend=load_intermediates(self._network.lend_intermediates),
+            wide_tls12=host.wide,
+        )
 
 
 def _is_address(host: str) -> bool:
