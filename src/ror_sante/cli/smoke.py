@@ -12,7 +12,7 @@ import click
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.smoke_formats import STYLES, Manner, teller
 from ror_sante.cli.verb import Verb, config_path, ending
-from ror_sante.diagnosis.ladders.inter_ror import INTER_ROR
+from ror_sante.diagnosis.ladders.annuaire import ANNUAIRE
 from ror_sante.diagnosis.ladders.national import RORN
 from ror_sante.diagnosis.page.words import spoken
 from ror_sante.diagnosis.report import BAD_VERDICT
@@ -148,6 +148,7 @@ def _learning(place: Place, mask: Mask) -> Place:
 def _next(env: str | None, service: str) -> str:
     """Give the command to try when all is well, at the same place."""
     file = config_path()
-    verb = service if service == INTER_ROR else RORN
-    words = ["ror-sante", *(["--config", str(file)] if file else []), verb, "search", "HealthcareService"]
+    verb = RORN if service == ALL else service
+    kind = "Practitioner" if service == ANNUAIRE else "HealthcareService"
+    words = ["ror-sante", *(["--config", str(file)] if file else []), verb, "search", kind]
     return shlex.join([*words, *(["--env", env] if env else []), "--max", "5"])

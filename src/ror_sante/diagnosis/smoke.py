@@ -6,6 +6,7 @@ import functools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from ror_sante.diagnosis.ladders.annuaire import ANNUAIRE, ANNUAIRE_SERVICE
 from ror_sante.diagnosis.ladders.climb import climb
 from ror_sante.diagnosis.ladders.inter_ror import INTER_ROR, INTER_ROR_SERVICE
 from ror_sante.diagnosis.ladders.ladder import Ground, Service
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
     Opener = Callable[[], ClientIdentity]
 
 # Every service that the smoke test knows, by the word of --service; a new ladder is one line here.
-SERVICES: Final[Mapping[str, Service]] = {RORN: NATIONAL, INTER_ROR: INTER_ROR_SERVICE}
+SERVICES: Final[Mapping[str, Service]] = {
+    RORN: NATIONAL,
+    INTER_ROR: INTER_ROR_SERVICE,
+    ANNUAIRE: ANNUAIRE_SERVICE,
+}
 ALL: Final = "all"
 # The rungs of the national ROR.
 RUNGS: Final = (
