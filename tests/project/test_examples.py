@@ -18,6 +18,7 @@ SAYS = {
     "04_behind_a_proxy.py": "CONNECT localhost:",
     "05_key_plus_intermediate.py": "complete",
     "06_nightly_copy.py": "\ndelta: ",
+    "07_renewal.py": "2 tokens: each",
 }
 
 

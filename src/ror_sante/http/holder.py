@@ -168,7 +168,7 @@ class IdentityHolder:
         offers = [self._own.pressed(), None if self._next is None else self._next.pressed()]
         newer = [one for one in offers if one is not None and self._may_follow(one)]
         for offer in sorted(newer, key=_age, reverse=True):
-            if self._adopt(offer, at, "a server refuses the certificate in force"):
+            if self._adopt(offer, at, "a server refuses the certificate in force", level=logging.WARNING):
                 self._refused.add(refused.thumbprint)
                 self._alert_swap = self._clock.monotonic()
                 return
@@ -177,11 +177,11 @@ class IdentityHolder:
         known = self._refused | {self._identity.thumbprint}
         return offer.thumbprint not in known and _age(offer) >= _age(self._identity)
 
-    def _adopt(self, offer: ClientIdentity, at: datetime, why: str) -> bool:
+    def _adopt(self, offer: ClientIdentity, at: datetime, why: str, *, level: int = logging.INFO) -> bool:
         if offer.thumbprint == self._identity.thumbprint or self._usable(offer, at) is None:
             return False
         told = _told(offer), _told(self._identity), why
-        _log.warning("new connections present %s from now on, instead of %s: %s", *told)
+        _log.log(level, "new connections present %s from now on, instead of %s: %s", *told)
         self._identity = offer
         return True
 

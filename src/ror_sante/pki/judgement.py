@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from ror_sante.errors import Finding, Severity, printable
 from ror_sante.pki.chain import Chain, is_signed_by
-from ror_sante.pki.expiry import Validity
+from ror_sante.pki.expiry import Validity, aware
 from ror_sante.pki.igc import Tree, tree_of
 from ror_sante.pki.names import common_name, describe_name
+from ror_sante.pki.verdict import gravest, ranked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,6 +96,27 @@ def check_chain(
         yield _not_reaching(chain, anchors)
     elif validate:
         yield from _check_path(path, at=at)
+
+
+def path_to_anchor(
+    chain: Sequence[x509.Certificate], anchors: Sequence[TrustAnchor], *, at: datetime
+) -> tuple[x509.Certificate, ...]:
+    """Give a chain with its root at the end, once it is proven link by link; the leaf's own dates do not count.
+
+    Args:
+        chain: the leaf, then its authorities, without the root.
+        anchors: the trusted roots.
+        at: the time to judge at, with its time zone.
+
+    Raises:
+        IdentityError: it does not end at an anchor, or an authority in it does not hold.
+    """
+    certificates = tuple(chain)
+    error = gravest(ranked(check_chain(Chain(certificates), anchors, at=aware(at).astimezone(UTC))))
+    if error is not None:
+        raise error
+    root = next(anchor.certificate for anchor in anchors if is_signed_by(certificates[-1], anchor.certificate))
+    return (*certificates, root)
 
 
 def _check_authorities(authorities: Sequence[x509.Certificate], *, at: datetime) -> Iterator[Finding]:

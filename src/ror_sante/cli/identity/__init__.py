@@ -10,6 +10,10 @@ from ror_sante.cli.lazy import LazyGroup
 
 VERBS: Final = {
     "show": ("ror_sante.cli.identity.show:show", "Describe a P12 or a certificate; without FILE, the configured one."),
+    "revocation": (
+        "ror_sante.cli.identity.revocation:revocation",
+        "Ask by OCSP and by CRL whether a P12 or a certificate was revoked; without FILE, the configured one.",
+    ),
 }
 
 
