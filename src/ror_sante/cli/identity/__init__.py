@@ -14,6 +14,10 @@ VERBS: Final = {
         "ror_sante.cli.identity.revocation:revocation",
         "Ask by OCSP and by CRL whether a P12 or a certificate was revoked; without FILE, the configured one.",
     ),
+    "rehearse": (
+        "ror_sante.cli.identity.rehearse:rehearse",
+        "Try a renewed P12 on the configured account, while the old one stays in use.",
+    ),
 }
 
 

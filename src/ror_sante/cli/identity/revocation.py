@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
     epilog=ending(
         (0, 1, 2, 3),
         "ror-sante identity revocation",
-        "ror-sante identity revocation client.cer --method crl --crl ACI-EL-ORG.crl --crl ACR-EL.crl --hard-fail",
+        "ror-sante identity revocation --method crl --crl aci.crl --crl acr.crl",
     ),
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
