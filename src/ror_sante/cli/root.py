@@ -12,7 +12,7 @@ from ror_sante.cli.verb import CODES, listed
 
 COMMANDS: Final = {
     "smoke-test": ("ror_sante.cli.smoke:smoke_test", "Climb from the certificate to one real search, rung by rung."),
-    "identity": ("ror_sante.cli.identity:identity", "Look at our certificate."),
+    "identity": ("ror_sante.cli.identity:identity", "Order, put together, look at and watch our certificate."),
     "rorn": ("ror_sante.cli.rorn:rorn", "Search and read the national ROR."),
     "inter-ror": ("ror_sante.cli.inter_ror:inter_ror", "Search all regions with one question."),
     "annuaire": ("ror_sante.cli.annuaire:annuaire", "Search the Annuaire Santé, and fetch its extractions."),

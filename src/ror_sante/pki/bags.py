@@ -1,91 +1,41 @@
 """See how a P12 is built, without its passphrase."""
 
-# No "from __future__ import annotations" here: hazmat.asn1 reads the annotations when a class is made.
+from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat import asn1
-from cryptography.x509 import ObjectIdentifier
 
+from ror_sante.pki import pfx
 from ror_sante.pki.listening import READER_ERRORS
+from ror_sante.pki.protection import protection
 
-# RFC 7292 sections 4 and 4.2; RFC 5652 section 4.
-_DATA: Final = "1.2.840.113549.1.7.1"
-_KEY_BAG: Final = "1.2.840.113549.1.12.10.1.1"
-_SHROUDED_KEY_BAG: Final = "1.2.840.113549.1.12.10.1.2"
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ror_sante.pki.protection import Protection
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What shows of a P12 from outside.
+    """What shows of a P12 from outside; nothing of it is verified.
 
     Attributes:
         mac_rounds: iterations of the integrity check, or None when the file has none.
         clear_keys: private keys that are not encrypted at all.
         keys: private keys seen, encrypted or not; those in an encrypted part do not show.
+        certificates: those in clear, in DER; the one that bears the localKeyID of the key comes first.
+        hidden_parts: encrypted parts, in which anything may be.
+        protections: how each key that is seen is encrypted.
     """
 
     mac_rounds: int | None
     clear_keys: int
     keys: int
-
-
-@asn1.sequence
-class _ContentInfo:
-    kind: ObjectIdentifier
-    content: Annotated[asn1.TLV, asn1.Explicit(0)]
-
-
-@asn1.sequence
-class _DigestInfo:
-    algorithm: asn1.TLV
-    digest: bytes
-
-
-@asn1.sequence
-class _MacData:
-    mac: _DigestInfo
-    salt: bytes
-    rounds: Annotated[int, asn1.Default(1)]
-
-
-@asn1.sequence
-class _Pfx:
-    version: int
-    safe: _ContentInfo
-    mac: _MacData | None
-
-
-@asn1.sequence
-class _Attribute:
-    kind: ObjectIdentifier
-    values: asn1.TLV
-
-
-@asn1.sequence
-class _SafeBag:
-    kind: ObjectIdentifier
-    value: Annotated[asn1.TLV, asn1.Explicit(0)]
-    attributes: asn1.SetOf[_Attribute] | None
-
-
-@asn1.sequence
-class _One:
-    item: asn1.TLV
-
-
-@asn1.sequence
-class _Parts:
-    items: list[_ContentInfo]
-
-
-@asn1.sequence
-class _Bags:
-    items: list[_SafeBag]
-
-
-T = TypeVar("T", _Parts, _Bags)
+    certificates: tuple[bytes, ...]
+    hidden_parts: int
+    protections: tuple[Protection, ...]
 
 
 def outline(data: bytes) -> Outline | None:
@@ -95,23 +45,44 @@ def outline(data: bytes) -> Outline | None:
     """
     for form in (data, data.rstrip(b"\r\n")):
         try:
-            return _outline(asn1.decode_der(_Pfx, form))
+            return _outline(asn1.decode_der(pfx.Pfx, form))
         except READER_ERRORS:
             continue
     return None
 
 
-def _outline(pfx: _Pfx) -> Outline:
-    parts = _decode_list(_Parts, pfx.safe.content.parse(bytes)).items
-    clear = [part.content.parse(bytes) for part in parts if part.kind.dotted_string == _DATA]
-    kinds = [bag.kind.dotted_string for part in clear for bag in _decode_list(_Bags, part).items]
+def _outline(whole: pfx.Pfx) -> Outline:
+    parts = pfx.decode_list(pfx.Parts, whole.safe.content.parse(bytes)).items
+    clear = [part.content.parse(bytes) for part in parts if part.kind == pfx.DATA]
+    bags = [bag for part in clear for bag in pfx.decode_list(pfx.Bags, part).items]
+    kinds = [bag.kind for bag in bags]
     return Outline(
-        mac_rounds=pfx.mac.rounds if pfx.mac else None,
-        clear_keys=kinds.count(_KEY_BAG),
-        keys=kinds.count(_KEY_BAG) + kinds.count(_SHROUDED_KEY_BAG),
+        mac_rounds=whole.mac.rounds if whole.mac else None,
+        clear_keys=kinds.count(pfx.KEY_BAG),
+        keys=kinds.count(pfx.KEY_BAG) + kinds.count(pfx.SHROUDED_KEY_BAG),
+        certificates=tuple(_certificates(bags)),
+        hidden_parts=len(parts) - len(clear),
+        protections=tuple(_protections(bags)),
     )
 
 
-def _decode_list(kind: type[T], octets: bytes) -> T:
-    """Decode a SEQUENCE OF, which the library does only as a field: put it into a SEQUENCE of one field first."""
-    return asn1.decode_der(kind, asn1.encode_der(_One(item=asn1.decode_der(asn1.TLV, octets))))
+def _certificates(bags: Iterable[pfx.SafeBag]) -> Iterator[bytes]:
+    """Give the certificates, the one that belongs to a key first; those of another kind (SDSI) are passed over."""
+    keys = {_local_key_id(bag) for bag in bags if bag.kind in _KEYS} - {None}
+    found = [bag for bag in bags if bag.kind == pfx.CERTIFICATE_BAG]
+    for bag in sorted(found, key=lambda bag: _local_key_id(bag) not in keys):
+        yield bag.value.parse(pfx.CertificateBag).certificate
+
+
+_KEYS: Final = (pfx.KEY_BAG, pfx.SHROUDED_KEY_BAG)
+
+
+def _local_key_id(bag: pfx.SafeBag) -> bytes | None:
+    attributes = bag.attributes.as_list() if bag.attributes else []
+    return next((bytes(label.values.data) for label in attributes if label.kind == pfx.LOCAL_KEY_ID), None)
+
+
+def _protections(bags: Iterable[pfx.SafeBag]) -> Iterator[Protection]:
+    for bag in bags:
+        if bag.kind == pfx.SHROUDED_KEY_BAG:
+            yield protection(bag.value.parse(pfx.EncryptedKey).algorithm)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cryptography import x509
@@ -12,16 +11,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ror_sante.errors import ConfigurationError, Finding, Severity
 from ror_sante.pki.anchor import TrustAnchor
 from ror_sante.pki.chain import Chain, build_chain
-from ror_sante.pki.expiry import Validity, aware
+from ror_sante.pki.expiry import Validity
 from ror_sante.pki.files import label, read_source
 from ror_sante.pki.hidden import conceal, hide
-from ror_sante.pki.judgement import check_chain, check_dates, check_tree
+from ror_sante.pki.judgement import judge
 from ror_sante.pki.names import common_name, describe_name
 from ror_sante.pki.passphrase import PassphraseNeededError
 from ror_sante.pki.pem import read_certificates, read_pem
 from ror_sante.pki.pkcs12 import ClientKey, KeyStore, read_pkcs12
-from ror_sante.pki.usage import check_service, check_usage
-from ror_sante.pki.verdict import gravest, ranked
+from ror_sante.pki.verdict import gravest
 from ror_sante.settings import Secret, read_secret
 
 if TYPE_CHECKING:
@@ -184,6 +182,11 @@ class ClientIdentity:
         return self._chain.supplied
 
     @property
+    def root(self) -> x509.Certificate | None:
+        """Give the root that the chain ends at, trusted or not; None when the chain is cut."""
+        return self._chain.root
+
+    @property
     def notes(self) -> tuple[Finding, ...]:
         """Give the warnings about the file the identity came from."""
         return self._notes
@@ -240,22 +243,7 @@ class ClientIdentity:
         anchors = (anchor,) if isinstance(anchor, TrustAnchor) else tuple(anchor)
         if not anchors:
             raise ConfigurationError("no anchor is given: nothing could be trusted")
-        moment = aware(at).astimezone(UTC)
-        mixed_up = tuple(check_tree(self.certificate, anchors, test=test))
-        usage = tuple(check_usage(self.certificate))
-        weak = any(finding.code == "weak-key" for finding in usage)  # the library's path validation repeats it
-        chain = check_chain(self._chain, anchors, at=moment, validate=not weak)
-        return ranked(
-            (
-                *usage,
-                *mixed_up,
-                *check_dates(self.certificate, at=moment),
-                # A certificate of the other tree ends at the other root: that is the same fact, said once.
-                *(finding for finding in chain if not (mixed_up and finding.code == "untrusted-chain")),
-                *(check_service(self.certificate, service) if service else ()),
-                *self._notes,
-            )
-        )
+        return judge(self._chain, anchors, at=at, service=service, test=test, notes=self._notes)
 
     # ------------------------------------------------------------------ keeping it to itself
 

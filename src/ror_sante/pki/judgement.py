@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from ror_sante.errors import Finding, Severity, printable
-from ror_sante.pki.chain import Chain, is_signed_by
+from ror_sante.pki.chain import Chain, is_ca, is_signed_by
 from ror_sante.pki.expiry import Validity, aware
-from ror_sante.pki.igc import Tree, tree_of
+from ror_sante.pki.igc import Tree, is_igc, tree_of
 from ror_sante.pki.names import common_name, describe_name
+from ror_sante.pki.usage import check_service, check_usage
 from ror_sante.pki.verdict import gravest, ranked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from cryptography import x509
 
+    from ror_sante.environments import ApplicationService
     from ror_sante.pki.anchor import TrustAnchor
 
 # The platform writes to the administrators one month before the end; ordering and exchanging takes some more.
 EXPIRES_SOON: Final = timedelta(days=60)
 _RENEW: Final = "Order the renewal now; the new certificate has another key, and both may be used side by side."
+
+# IGC-Santé has three families with an authority PERSONNES each; ORGANISATIONS is known of ELEMENTAIRE alone.
+_OTHER_FAMILY: Final = re.compile(r"\b(STANDARD|FORT|PERSONNES)\b")
 
 
 def check_dates(leaf: x509.Certificate, *, at: datetime) -> Iterator[Finding]:
@@ -68,6 +74,64 @@ def check_tree(leaf: x509.Certificate, anchors: Sequence[TrustAnchor], *, test: 
             "test one, which trusts the TEST tree",
             "Use a TEST certificate here, and keep the production one out of test machines.",
         )
+
+
+def check_family(leaf: x509.Certificate) -> Iterator[Finding]:
+    """Find a certificate of another family of IGC-Santé: STANDARD, FORT, or one of persons and cards.
+
+    The ROR wants the family ELEMENTAIRE, and in it the authority ORGANISATIONS (procedure of ANS, introduction).
+    """
+    issuer = describe_name(leaf.issuer)
+    if is_igc(leaf) and not is_ca(leaf) and _OTHER_FAMILY.search(issuer):
+        yield Finding(
+            "other-family",
+            f"the certificate is of another family of IGC-Santé: it was issued by {issuer}",
+            "ROR needs the product ORG AUTH_CLI, issued by AC IGC-SANTE ELEMENTAIRE ORGANISATIONS.",
+        )
+
+
+def judge(
+    chain: Chain,
+    anchors: Sequence[TrustAnchor],
+    *,
+    at: datetime,
+    service: ApplicationService | None = None,
+    test: bool | None = None,
+    notes: Iterable[Finding] = (),
+) -> tuple[Finding, ...]:
+    """Gather everything that is wrong or odd with a certificate and its chain; a key is not needed for that.
+
+    Args:
+        chain: the certificate and its authorities.
+        anchors: the trusted roots, one at least.
+        at: the time to judge at, with its time zone.
+        service: compare the CN with the one recommended for this service.
+        test: what the environment expects, see `check_tree`.
+        notes: what was noticed before.
+
+    Returns:
+        The findings, the gravest first.
+
+    Raises:
+        ConfigurationError: `at` has no time zone.
+    """
+    leaf, moment = chain.certificates[0], aware(at).astimezone(UTC)
+    mixed_up = tuple(check_tree(leaf, anchors, test=test))
+    usage = tuple(check_usage(leaf))
+    weak = any(finding.code == "weak-key" for finding in usage)  # the library's path validation repeats it
+    found = check_chain(chain, anchors, at=moment, validate=not weak)
+    return ranked(
+        (
+            *usage,
+            *check_family(leaf),
+            *mixed_up,
+            *check_dates(leaf, at=moment),
+            # A certificate of the other tree ends at the other root: that is the same fact, said once.
+            *(finding for finding in found if not (mixed_up and finding.code == "untrusted-chain")),
+            *(check_service(leaf, service) if service else ()),
+            *notes,
+        )
+    )
 
 
 def _expected(anchors: Sequence[TrustAnchor], *, test: bool | None) -> Tree | None:

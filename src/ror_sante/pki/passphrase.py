@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from ror_sante.errors import ConfigurationError, printable
-from ror_sante.pki.hidden import Hidden
+from ror_sante.pki.hidden import Hidden, Passphrase, hide
 from ror_sante.settings import Secret
 
 
@@ -69,3 +69,18 @@ def doubt(passphrase: Secret | Hidden | None, cause: Exception | None) -> str:
         return " The passphrase given is empty." + said
     blank = " The passphrase given starts or ends with a blank or a line break."
     return (blank if text and text != text.strip() else "") + said
+
+
+def new_passphrase(passphrase: Passphrase | None) -> Secret:
+    """Give the form of a passphrase with which a new file is made: NFC, which any tool on any system types.
+
+    Raises:
+        ConfigurationError: it is empty, or can be none (NUL, not UTF-8).
+    """
+    form = candidates(hide(passphrase))[0]
+    if not form:
+        raise ConfigurationError(
+            "a new key is never written without a passphrase",
+            hint="Give it with --passphrase-file, ROR_SANTE_IDENTITY_PASSPHRASE or at the prompt.",
+        )
+    return Secret(form.decode("utf-8"))

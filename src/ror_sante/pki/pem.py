@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ror_sante.errors import Pkcs12Error
 from ror_sante.pki.bags import outline
+from ror_sante.pki.chain import is_ca
 from ror_sante.pki.formats import pem_labels, recognise
 from ror_sante.pki.hidden import Hidden, hide
 from ror_sante.pki.listening import READER_ERRORS, heard
@@ -90,6 +91,11 @@ def read_pem(
     private_key, notes = _read_key(key, passphrase, name=key_name)
     public = _public_bytes(private_key.public_key())
     leaves = [found for found in certificates if _public_bytes(found.public_key()) == public]
+    if not leaves and all(map(is_ca, certificates)):
+        raise Pkcs12Error(
+            f"{certificate_name} holds certificates of authorities alone: yours is missing",
+            hint="Download your own certificate from the platform; it is named after the service.",
+        )
     if len(leaves) != 1:
         listed = ", ".join(common_name(found) for found in (leaves or certificates)[:4])
         raise Pkcs12Error(

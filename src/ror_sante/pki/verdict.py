@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ERRORS: Final[dict[str, type[IdentityError]]] = {
     "ca-certificate": UsageError,
     "sign-certificate": UsageError,
+    "other-family": UsageError,
     "server-certificate": UsageError,
     "no-client-auth": UsageError,
     "wrong-key-usage": UsageError,

@@ -7,12 +7,10 @@ module takes the bags from there, shrouds the key and adds the MAC. The structur
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -22,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ror_sante.errors import ConfigurationError
+from ror_sante.pki import pfx
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,105 +32,13 @@ Passphrase = str | bytes | None
 ROUNDS: Final = 2048
 _SALT: Final = 8
 
-_DATA: Final = x509.ObjectIdentifier("1.2.840.113549.1.7.1")
-_SHROUDED_KEY_BAG: Final = x509.ObjectIdentifier("1.2.840.113549.1.12.10.1.2")
 _PBE_SHA1_3DES: Final = x509.ObjectIdentifier("1.2.840.113549.1.12.1.3")
-_SHA1: Final = x509.ObjectIdentifier("1.3.14.3.2.26")
-
-# RFC 7292 appendix B.3: what a derived value is for.
-_FOR_KEY, _FOR_IV, _FOR_MAC = 1, 2, 3
-
-
-# ------------------------------------------------------------------ the structures of RFC 7292
-
-
-@asn1.sequence
-class _ContentInfo:
-    content_type: x509.ObjectIdentifier
-    content: Annotated[bytes, asn1.Explicit(0)]
-
-
-@asn1.sequence
-class _Attribute:
-    attribute_id: x509.ObjectIdentifier
-    values: asn1.SetOf[asn1.TLV]
-
-
-@asn1.sequence
-class _SafeBag:
-    bag_id: x509.ObjectIdentifier
-    value: Annotated[asn1.TLV, asn1.Explicit(0)]
-    attributes: asn1.SetOf[_Attribute] | None
-
-
-@asn1.sequence
-class _AlgorithmNull:
-    algorithm: x509.ObjectIdentifier
-    parameters: asn1.Null
-
-
-@asn1.sequence
-class _DigestInfo:
-    algorithm: _AlgorithmNull
-    digest: bytes
-
-
-@asn1.sequence
-class _MacData:
-    mac: _DigestInfo
-    salt: bytes
-    rounds: int
-
-
-@asn1.sequence
-class _Pfx:
-    version: int
-    safe: _ContentInfo
-    mac: _MacData | None
 
 
 @asn1.sequence
 class _PbeParameters:
     salt: bytes
     rounds: int
-
-
-@asn1.sequence
-class _PbeAlgorithm:
-    algorithm: x509.ObjectIdentifier
-    parameters: _PbeParameters
-
-
-@asn1.sequence
-class _EncryptedKey:
-    algorithm: _PbeAlgorithm
-    data: bytes
-
-
-# The encoder takes no bare list: a SEQUENCE OF is written as the only member of a sequence, then lifted out of it.
-
-
-@asn1.sequence
-class _Bags:
-    items: list[_SafeBag]
-
-
-@asn1.sequence
-class _Parts:
-    items: list[_ContentInfo]
-
-
-@asn1.sequence
-class _Lifted:
-    inner: asn1.TLV
-
-
-def _sequence_of(wrapper: _Bags | _Parts) -> bytes:
-    return asn1.encode_der(asn1.decode_der(_Lifted, asn1.encode_der(wrapper)).inner)
-
-
-def _wrapped(sequence_of: bytes) -> bytes:
-    return asn1.encode_der(_Lifted(inner=asn1.decode_der(asn1.TLV, sequence_of)))
 
 
 # ------------------------------------------------------------------ the bags
@@ -146,8 +53,8 @@ class Bags:
         keys: the key bags in clear, each with the localKeyID of its certificate.
     """
 
-    certificates: tuple[_SafeBag, ...]
-    keys: tuple[_SafeBag, ...]
+    certificates: tuple[pfx.SafeBag, ...]
+    keys: tuple[pfx.SafeBag, ...]
 
     @classmethod
     def of(
@@ -173,9 +80,9 @@ class Bags:
         der = pkcs12.serialize_key_and_certificates(
             name, key, certificate, list(authorities), serialization.NoEncryption()
         )
-        parts = asn1.decode_der(_Parts, _wrapped(asn1.decode_der(_Pfx, der).safe.content)).items
-        bags = [bag for part in parts for bag in asn1.decode_der(_Bags, _wrapped(part.content)).items]
-        keys = tuple(bag for bag in bags if bag.bag_id.dotted_string.endswith(".12.10.1.1"))
+        parts = pfx.decode_list(pfx.Parts, asn1.decode_der(pfx.Pfx, der).safe.content.parse(bytes)).items
+        bags = [bag for part in parts for bag in pfx.decode_list(pfx.Bags, part.content.parse(bytes)).items]
+        keys = tuple(bag for bag in bags if bag.kind == pfx.KEY_BAG)
         return cls(certificates=tuple(bag for bag in bags if bag not in keys), keys=keys)
 
     def reordered(self, *order: int) -> Bags:
@@ -195,8 +102,8 @@ class Bags:
         Returns:
             The DER bytes of the file.
         """
-        password = _bmp(passphrase)
-        return _pfx((self.certificates, tuple(_shrouded(bag, password) for bag in self.keys)), password)
+        text = normalised(passphrase)
+        return _pfx((self.certificates, tuple(_shrouded(bag, text) for bag in self.keys)), text)
 
     def clear(self, passphrase: Passphrase = None) -> bytes:
         """Write everything unencrypted.
@@ -207,7 +114,7 @@ class Bags:
         Returns:
             The DER bytes of the file.
         """
-        return _pfx((self.certificates, self.keys), None if passphrase is None else _bmp(passphrase))
+        return _pfx((self.certificates, self.keys), None if passphrase is None else normalised(passphrase))
 
 
 def write_p12(
@@ -286,61 +193,19 @@ def _encryption(shape: Shape, passphrase: str) -> serialization.KeySerialization
 # ------------------------------------------------------------------ writing
 
 
-def _pfx(safes: Iterable[tuple[_SafeBag, ...]], password: bytes | None) -> bytes:
-    parts = [_content(_sequence_of(_Bags(items=list(bags)))) for bags in safes if bags]
-    safe = _sequence_of(_Parts(items=parts))
-    mac = None if password is None else _mac(safe, password)
-    return asn1.encode_der(_Pfx(version=3, safe=_content(safe), mac=mac))
+def _pfx(safes: Iterable[tuple[pfx.SafeBag, ...]], passphrase: str | None) -> bytes:
+    parts = [pfx.data_part(pfx.encode_list(pfx.Bags(items=list(bags)))) for bags in safes if bags]
+    return pfx.assemble(parts, None if passphrase is None else pfx.Mac(passphrase, "sha1", rounds=ROUNDS, salt=_SALT))
 
 
-def _content(data: bytes) -> _ContentInfo:
-    return _ContentInfo(content_type=_DATA, content=data)
-
-
-def _mac(safe: bytes, password: bytes) -> _MacData:
+def _shrouded(bag: pfx.SafeBag, passphrase: str) -> pfx.SafeBag:
     salt = secrets.token_bytes(_SALT)
-    digest = hmac.digest(_derive(password, salt, purpose=_FOR_MAC, size=20), safe, "sha1")
-    algorithm = _AlgorithmNull(algorithm=_SHA1, parameters=asn1.Null())
-    return _MacData(mac=_DigestInfo(algorithm=algorithm, digest=digest), salt=salt, rounds=ROUNDS)
-
-
-def _shrouded(bag: _SafeBag, password: bytes) -> _SafeBag:
-    salt = secrets.token_bytes(_SALT)
-    key = _derive(password, salt, purpose=_FOR_KEY, size=24)
-    iv = _derive(password, salt, purpose=_FOR_IV, size=8)
+    key = pfx.derive(passphrase, salt, purpose=pfx.FOR_KEY, size=24, rounds=ROUNDS)
+    iv = pfx.derive(passphrase, salt, purpose=pfx.FOR_IV, size=8, rounds=ROUNDS)
     pad = padding.PKCS7(64).padder()
     plain = pad.update(asn1.encode_der(bag.value)) + pad.finalize()
     encryptor = Cipher(TripleDES(key), modes.CBC(iv)).encryptor()
-    algorithm = _PbeAlgorithm(algorithm=_PBE_SHA1_3DES, parameters=_PbeParameters(salt=salt, rounds=ROUNDS))
-    sealed = _EncryptedKey(algorithm=algorithm, data=encryptor.update(plain) + encryptor.finalize())
-    value = asn1.decode_der(asn1.TLV, asn1.encode_der(sealed))
-    return _SafeBag(bag_id=_SHROUDED_KEY_BAG, value=value, attributes=bag.attributes)
-
-
-def _bmp(passphrase: Passphrase) -> bytes:
-    """RFC 7292 appendix B.1: big-endian UTF-16, closed by two zero bytes."""
-    return normalised(passphrase).encode("utf-16-be") + b"\0\0"
-
-
-def _derive(password: bytes, salt: bytes, *, purpose: int, size: int) -> bytes:
-    """RFC 7292 appendix B.2 with SHA-1: blocks of 64 bytes, digests of 20."""
-    mixed = _filled(salt) + _filled(password)
-    derived = b""
-    while len(derived) < size:
-        digest = bytes([purpose]) * 64 + mixed
-        for _ in range(ROUNDS):
-            digest = hashlib.sha1(digest, usedforsecurity=False).digest()
-        derived += digest
-        add = int.from_bytes(_filled(digest)) + 1
-        mixed = b"".join(_added(mixed[at : at + 64], add) for at in range(0, len(mixed), 64))
-    return derived[:size]
-
-
-def _filled(data: bytes) -> bytes:
-    """Repeat to a whole number of 64-byte blocks."""
-    size = -(-len(data) // 64) * 64
-    return (data * size)[:size]
-
-
-def _added(block: bytes, add: int) -> bytes:
-    return ((int.from_bytes(block) + add) % (1 << 512)).to_bytes(64)
+    parameters = pfx.parsed(_PbeParameters(salt=salt, rounds=ROUNDS))
+    algorithm = pfx.AlgorithmIdentifier(kind=_PBE_SHA1_3DES, parameters=parameters)
+    sealed = pfx.EncryptedKey(algorithm=pfx.parsed(algorithm), data=encryptor.update(plain) + encryptor.finalize())
+    return pfx.SafeBag(kind=pfx.SHROUDED_KEY_BAG, value=pfx.parsed(sealed), attributes=bag.attributes)

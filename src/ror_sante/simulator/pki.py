@@ -27,11 +27,13 @@ from ror_sante.simulator.templates import (
     Key,
     Product,
     Span,
+    certify,
     make_crl,
     make_intermediate,
     make_leaf,
     make_root,
     make_self_signed,
+    read_request,
     to_pem,
 )
 
@@ -225,6 +227,29 @@ class SimulatorPki:
         subject = leaf_name(cn, organisation=organisation, structure=structure, department=department)
         span = self._span(not_before, not_after)
         return self._leaf(subject, key or self._new_key(), product=_with_usages(product, usages), span=span)
+
+    def certify(
+        self,
+        request: bytes,
+        *,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+        product: Product = AUTH_CLI,
+    ) -> x509.Certificate:
+        """Answer a certificate request (CSR) as the platform does: with the certificate alone.
+
+        Args:
+            request: the CSR, in PEM.
+            not_before: start; None means the day before the tree's moment.
+            not_after: end; None means three years later.
+            product: `AUTH_CLI`, `SIGN` or `SERV_SSL`.
+
+        Raises:
+            ConfigurationError: it is no CSR, its signature is wrong, or its key is of another kind.
+        """
+        subject, key = read_request(request)
+        span = self._span(not_before, not_after)
+        return certify(subject, key, product, issuer=self.intermediate, tree=self._tree, span=span)
 
     def server(
         self,

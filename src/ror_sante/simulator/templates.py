@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from ror_sante.errors import ConfigurationError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ror_sante.simulator.names import Tree
 
 Key = RSAPrivateKey | EllipticCurvePrivateKey
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 CLIENT_AUTH: Final = ExtendedKeyUsageOID.CLIENT_AUTH
 SERVER_AUTH: Final = ExtendedKeyUsageOID.SERVER_AUTH
@@ -119,18 +120,18 @@ SERV_SSL: Final = Product((SERVER_AUTH, CLIENT_AUTH), key_encipherment=True)
 
 def make_root(key: RSAPrivateKey, tree: Tree, *, span: Span) -> Issued:
     """Make the root: no pathlen, no CRL distribution point, its own key identifier in the AKI."""
-    builder = _start(tree.root, issuer=tree.root, key=key, span=span, serial=_authority_serial())
+    builder = _start(tree.root, issuer=tree.root, key=key.public_key(), span=span, serial=_authority_serial())
     builder = _with(builder, _authority_extensions(tree, path_length=None))
-    certificate = _signed(builder, key, issuer_key=key)
+    certificate = _signed(builder, key.public_key(), issuer_key=key)
     return Issued(certificate, key, (certificate,))
 
 
 def make_intermediate(key: RSAPrivateKey, tree: Tree, *, root: Issued, span: Span) -> Issued:
     """Make the intermediate: pathlen 0, the root's CRL at two distribution points."""
-    builder = _start(tree.intermediate, issuer=tree.root, key=key, span=span, serial=_authority_serial())
+    builder = _start(tree.intermediate, issuer=tree.root, key=key.public_key(), span=span, serial=_authority_serial())
     builder = _with(builder, _authority_extensions(tree, path_length=0))
     points = x509.CRLDistributionPoints(_points(*tree.crl_urls(tree.root)))
-    certificate = _signed(builder.add_extension(points, critical=False), key, issuer_key=root.key)
+    certificate = _signed(builder.add_extension(points, critical=False), key.public_key(), issuer_key=root.key)
     return Issued(certificate, key, (certificate,))
 
 
@@ -158,11 +159,43 @@ def make_leaf(
     Returns:
         The leaf, with the intermediate in its chain.
     """
+    certificate = certify(
+        subject, key.public_key(), product, issuer=issuer, tree=tree, span=span, alternative=alternative
+    )
+    return Issued(certificate, key, (certificate, *issuer.chain))
+
+
+def certify(
+    subject: x509.Name,
+    key: PublicKey,
+    product: Product,
+    *,
+    issuer: Issued,
+    tree: Tree,
+    span: Span,
+    alternative: x509.SubjectAlternativeName | None = None,
+) -> x509.Certificate:
+    """Certify a key that somebody else holds; as `make_leaf` otherwise."""
     builder = _start(subject, issuer=tree.intermediate, key=key, span=span, serial=_leaf_serial())
     builder = _with(builder, _leaf_extensions(product, span))
     builder = _named(_with(builder, _publication_extensions(tree)), alternative)
-    certificate = _signed(builder, key, issuer_key=issuer.key)
-    return Issued(certificate, key, (certificate, *issuer.chain))
+    return _signed(builder, key, issuer_key=issuer.key)
+
+
+def read_request(pem: bytes) -> tuple[x509.Name, PublicKey]:
+    """Read the subject and the key of a certificate request whose signature proves that its maker holds the key.
+
+    Raises:
+        ConfigurationError: it is no such request.
+    """
+    try:
+        request = x509.load_pem_x509_csr(pem)
+        key, sound = request.public_key(), request.is_signature_valid
+    except ValueError as error:
+        raise ConfigurationError("this is no certificate request in PEM") from error
+    if not (sound and isinstance(key, PublicKey)):
+        raise ConfigurationError("the certificate request has a wrong signature, or a key that is neither RSA nor EC")
+    return request.subject, key
 
 
 def make_self_signed(
@@ -174,9 +207,9 @@ def make_self_signed(
     alternative: x509.SubjectAlternativeName | None = None,
 ) -> Issued:
     """Make a leaf that vouches for itself, as hasty servers have; IGC-Santé issues no such thing."""
-    builder = _start(subject, issuer=subject, key=key, span=span, serial=_leaf_serial())
+    builder = _start(subject, issuer=subject, key=key.public_key(), span=span, serial=_leaf_serial())
     builder = _named(_with(builder, _leaf_extensions(product, span)), alternative)
-    certificate = _signed(builder, key, issuer_key=key)
+    certificate = _signed(builder, key.public_key(), issuer_key=key)
     return Issued(certificate, key, (certificate,))
 
 
@@ -209,12 +242,14 @@ def _revoked(certificate: x509.Certificate, when: datetime) -> x509.RevokedCerti
 # ------------------------------------------------------------------ parts
 
 
-def _start(subject: x509.Name, *, issuer: x509.Name, key: Key, span: Span, serial: int) -> x509.CertificateBuilder:
+def _start(
+    subject: x509.Name, *, issuer: x509.Name, key: PublicKey, span: Span, serial: int
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(serial)
         .not_valid_before(span.not_before)
         .not_valid_after(span.not_after)
@@ -235,8 +270,8 @@ def _named(
     return builder if alternative is None else builder.add_extension(alternative, critical=False)
 
 
-def _signed(builder: x509.CertificateBuilder, key: Key, *, issuer_key: Key) -> x509.Certificate:
-    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+def _signed(builder: x509.CertificateBuilder, key: PublicKey, *, issuer_key: Key) -> x509.Certificate:
+    own = x509.SubjectKeyIdentifier.from_public_key(key)
     builder = builder.add_extension(own, critical=False)
     return builder.add_extension(_authority_key(issuer_key), critical=False).sign(issuer_key, hashes.SHA256())
 

@@ -9,6 +9,9 @@ import click
 from ror_sante.cli.lazy import LazyGroup
 
 VERBS: Final = {
+    "request": ("ror_sante.cli.identity.request:request", "Make a key and a certificate request, and say what to do."),
+    "bundle": ("ror_sante.cli.identity.bundle:bundle", "Put a key and the certificate that came back into a P12."),
+    "harden": ("ror_sante.cli.identity.harden:harden", "Write a P12 again under modern encryption."),
     "show": ("ror_sante.cli.identity.show:show", "Describe a P12 or a certificate; without FILE, the configured one."),
     "revocation": (
         "ror_sante.cli.identity.revocation:revocation",
@@ -23,4 +26,4 @@ VERBS: Final = {
 
 @click.group(cls=LazyGroup, verbs=VERBS)
 def identity() -> None:
-    """Look at our certificate."""
+    """Order, put together, look at and watch our certificate."""

@@ -1,0 +1,82 @@
+"""Get the passphrases of the verbs ``identity``, and say the warnings that come with files."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from ror_sante.cli.place import Flags, settings_of
+from ror_sante.errors import ConfigurationError, Severity, printable
+from ror_sante.pki.passphrase import PassphraseNeededError
+from ror_sante.settings import Secret, read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ror_sante.errors import Finding
+
+# A passphrase that a program guesses in a lifetime and not in a week, under the rounds that we write.
+_LONG_ENOUGH: Final = 12
+
+
+def passphrase_of(file: Path, given: Path | None, *, what: str = "Passphrase") -> Secret:
+    """Get a passphrase: from ``--passphrase-file``, then the variable, then the prompt.
+
+    Args:
+        file: what it opens.
+        given: ``--passphrase-file``.
+        what: how the prompt calls it.
+
+    Raises:
+        ConfigurationError: there is none, or its file cannot be read.
+    """
+    found = silent_passphrase(file, given)
+    return _asked(what, confirm=False) if found is None else found
+
+
+def silent_passphrase(file: Path, given: Path | None) -> Secret | None:
+    """Get a passphrase as `passphrase_of` does, without asking anybody."""
+    table = settings_of(Flags(p12=file, passphrase_file=given)).identity
+    if table is not None and table.passphrase_file is not None:
+        return Secret(read_secret(table.passphrase_file))
+    return None if table is None else table.passphrase
+
+
+def new_passphrase_of(file: Path, given: Path | None, *, what: str = "New passphrase") -> Secret:
+    """Get the passphrase of a file that is to be made, asked for twice; a short one is warned about.
+
+    Raises:
+        ConfigurationError: there is none, it is empty, or its file cannot be read.
+    """
+    found = silent_passphrase(file, given)
+    secret = _asked(what, confirm=True) if found is None else found
+    warn_if_short(secret)
+    return secret
+
+
+def warn_if_short(secret: Secret) -> None:
+    """Warn about a passphrase that can be guessed."""
+    if len(secret) < _LONG_ENOUGH:
+        sys.stderr.write(f"warning: the passphrase has fewer than {_LONG_ENOUGH} characters: it can be guessed.\n")
+
+
+def _asked(what: str, *, confirm: bool) -> Secret:
+    if not sys.stdin.isatty():
+        raise PassphraseNeededError(
+            "a passphrase is needed and none was given",
+            hint="Give it with --passphrase-file, ROR_SANTE_IDENTITY_PASSPHRASE or at the prompt.",
+        )
+    answer: str = click.prompt(what, hide_input=True, default="", show_default=False, err=True)
+    if confirm and click.prompt("Again", hide_input=True, default="", show_default=False, err=True) != answer:
+        raise ConfigurationError("the two passphrases differ", hint="Type the same one twice.")
+    return Secret(answer)
+
+
+def say(findings: Iterable[Finding]) -> None:
+    """Write findings on stderr, each with its hint."""
+    for finding in findings:
+        word = "error" if finding.severity is Severity.ERROR else "warning"
+        sys.stderr.write(f"{word}: {printable(f'{finding.message}. {finding.hint}', 1000)}\n")
