@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -209,3 +210,18 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_else_changes(
     (tmp_path / "file").write_bytes(b"")
     assert authority.run(tmp_path / "file" / "cache").standing is Standing.GOOD
     assert "cannot be kept" in caplog.text
+
+
+def test_an_answer_without_an_end_is_kept_for_its_hour(authority: Authority, tmp_path: Path) -> None:
+    """And a kept one that has become useless is replaced by what is asked now."""
+    nonceless = ocsp_answer(authority.leaf.certificate, authority.pki.intermediate, at=authority.at, life=None)
+    authority.failing = {"/ocsp": (200, nonceless)}
+    assert authority.run(tmp_path, methods=("ocsp",)).certificates[0].standing is Standing.GOOD
+    authority.run(tmp_path, methods=("ocsp",), at=authority.at + HOUR / 2)
+    assert len(authority.publisher.asked) == 1
+    cache = StatementCache(tmp_path)
+    for path in tmp_path.iterdir():
+        place = json.loads(path.read_bytes())["place"]
+        cache.keep(place, b"<html>", at=authority.at, life=HOUR)
+    assert authority.run(tmp_path, methods=("ocsp",)).certificates[0].standing is Standing.GOOD
+    assert len(authority.publisher.asked) == 2

@@ -395,6 +395,20 @@ def test_a_refusal_never_brings_an_older_certificate(tmp_path, issue, write, fol
     assert newer.refused(newer.current())
 
 
+def test_a_refusal_passes_over_an_offer_that_cannot_be_used(tmp_path, pki, issue, write, hand) -> None:
+    """The file that changed holds a certificate of another tree; the next one is good."""
+    offers = [pki.identity(issue())]
+    later = IdentitySource.from_p12(write(tmp_path / "next.p12", issue(start=-2)), PASSPHRASE)
+    holder = hold(IdentitySource(lambda: offers[-1], successor=later), [pki.anchor], clock=hand)
+    offers.append(pki.foreign.identity())
+    hand.sleep(10)
+    offers[0] = holder.current()
+    assert not holder.refused(offers[0])  # the next one was issued earlier
+    later.files[0].write_bytes(pki.p12(issue(), PASSPHRASE))
+    hand.sleep(10)
+    assert holder.refused(offers[0])
+
+
 def test_a_refused_certificate_is_not_followed_again(tmp_path, issue, write, follow, hand) -> None:
     """An operator who puts the refused file back sees no change."""
     first, second = issue(), issue()

@@ -319,3 +319,27 @@ def test_five_minutes_of_a_wrong_clock_are_forgiven(pki: SimulatorPki) -> None:
     for start, end in ((at + timedelta(minutes=6), None), (at - HOUR, at - timedelta(minutes=6))):
         with pytest.raises(UnusableStatementError):
             check_dates(start, end, at=at, longest=HOUR)
+
+
+RSA_SHA256 = bytes.fromhex("2a864886f70d01010b")
+UNKNOWN_OID = bytes.fromhex("2a864886f70d01017f")
+
+
+def test_algorithms_and_extensions_that_nobody_knows_say_nothing(
+    read: Any, answer: Any, look_up: Any, pki: SimulatorPki
+) -> None:
+    """A signature of an unknown kind, a certificate named by an unknown hash, an extension that is damaged."""
+    with pytest.raises(UnusableStatementError, match="cannot be read"):
+        read(answer().replace(RSA_SHA256, UNKNOWN_OID))
+    named = answer(algorithm=hashes.SHA384())
+    with pytest.raises(UnusableStatementError):
+        read(named.replace(bytes.fromhex("608648016503040202"), bytes.fromhex("60864801650304027f")))
+    with pytest.raises(UnusableStatementError):
+        look_up(crl_of(pki.intermediate, at=pki.at).replace(RSA_SHA256, UNKNOWN_OID))
+
+
+def test_a_signed_extension_that_cannot_be_read_says_nothing(look_up: Any, read: Any, pki: SimulatorPki) -> None:
+    """The authority signed it so; what it means is not guessed."""
+    number = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.20"), b"\x05\x00")
+    with pytest.raises(UnusableStatementError, match="cannot be read"):
+        look_up(crl_of(pki.intermediate, at=pki.at, extra=((number, False),)))

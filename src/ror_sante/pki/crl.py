@@ -16,12 +16,11 @@ from ror_sante.pki.revocation import (
     UnusableStatementError,
     check_dates,
     check_signature,
+    reading,
 )
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 _WITHOUT_NEXT: Final = timedelta(days=7)  # RFC 5280 section 5.1.2.5 demands nextUpdate; a list without one is old soon
 _PEM: Final = b"-----BEGIN"
@@ -39,9 +38,15 @@ def read_crl(data: bytes, certificate: x509.Certificate, issuer: x509.Certificat
     Raises:
         UnusableStatementError: it says nothing that can be relied upon.
     """
-    crl = _of_issuer(data, issuer)
+    with reading():
+        return _read(_of_issuer(data, issuer), certificate, issuer, at=at)
+
+
+def _read(
+    crl: x509.CertificateRevocationList, certificate: x509.Certificate, issuer: x509.Certificate, *, at: datetime
+) -> Statement:
     name = common_name(issuer)
-    check_signature(issuer.public_key(), crl.signature, crl.tbs_certlist_bytes, _hash(crl), by=name)
+    check_signature(issuer.public_key(), crl.signature, crl.tbs_certlist_bytes, crl.signature_hash_algorithm, by=name)
     _check_reach(crl, certificate)
     check_dates(crl.last_update_utc, crl.next_update_utc, at=at, longest=_WITHOUT_NEXT)
     entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
@@ -76,23 +81,12 @@ def _parsed(data: bytes) -> list[x509.CertificateRevocationList]:
         raise UnusableStatementError(f"it is no revocation list, but {what} ({len(data)} bytes)") from error
 
 
-def _hash(crl: x509.CertificateRevocationList) -> HashAlgorithm | None:
-    try:
-        return crl.signature_hash_algorithm
-    except ValueError:
-        return None
-
-
 def _check_reach(crl: x509.CertificateRevocationList, certificate: x509.Certificate) -> None:
     """Refuse a list that does not speak of this kind of certificate, or not of all reasons, or only of changes.
 
     An extension of a list that is critical and not understood makes the list useless (RFC 5280 section 5.2).
     """
-    try:
-        extensions = list(crl.extensions)
-    except ValueError as error:
-        raise UnusableStatementError("its extensions cannot be read") from error
-    for extension in extensions:
+    for extension in crl.extensions:
         value = extension.value
         if isinstance(value, x509.IssuingDistributionPoint):
             _check_part(value, authority=is_ca(certificate))

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
@@ -21,6 +20,7 @@ from ror_sante.pki.revocation import (
     UnusableStatementError,
     check_dates,
     check_signature,
+    reading,
 )
 from ror_sante.pki.usage import extended_usages
 
@@ -63,7 +63,18 @@ def read_ocsp(
     Raises:
         UnusableStatementError: it says nothing that can be relied upon.
     """
-    answer = _parsed(data)
+    with reading():
+        return _read(_parsed(data), certificate, issuer, nonce=nonce, at=at)
+
+
+def _read(
+    answer: ocsp.OCSPResponse,
+    certificate: x509.Certificate,
+    issuer: x509.Certificate,
+    *,
+    nonce: bytes | None,
+    at: datetime,
+) -> Statement:
     if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         raise UnusableStatementError(f"the responder says {answer.response_status.name}: it gives no answer now")
     signer = _checked_signer(answer, issuer, at=at)
@@ -109,18 +120,13 @@ def _notes(answer: ocsp.OCSPResponse, nonce: bytes | None) -> Iterator[str]:
     except x509.ExtensionNotFound:
         yield "the answer repeats no nonce: it may be one that was made in advance, within its dates"
         return
-    except ValueError as error:
-        raise UnusableStatementError("its extensions cannot be read") from error
     if repeated != nonce:
         raise UnusableStatementError("it answers another question: its nonce is not ours")
 
 
 def _is_about(single: ocsp.OCSPSingleResponse, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Compare the names of the certificate and of its issuer, as a question with the same hash would give them."""
-    try:
-        asked = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, single.hash_algorithm).build()
-    except (ValueError, UnsupportedAlgorithm):
-        return False
+    asked = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, single.hash_algorithm).build()
     same = (asked.serial_number, asked.issuer_name_hash, asked.issuer_key_hash)
     return same == (single.serial_number, single.issuer_name_hash, single.issuer_key_hash)
 
@@ -134,26 +140,16 @@ def _checked_signer(answer: ocsp.OCSPResponse, issuer: x509.Certificate, *, at: 
     The issuer itself may sign, or a responder whose certificate it issued for this purpose (RFC 6960 section 4.2.2.2).
     A responder's own revocation is not asked about: its certificate lives shortly, or says id-pkix-ocsp-nocheck.
     """
-    named = [one for one in (issuer, *_certificates(answer)) if _is_named(one, answer)]
+    named = [one for one in (issuer, *answer.certificates) if _is_named(one, answer)]
     if not named:
         raise UnusableStatementError("it is signed by somebody who is neither the issuer nor comes with a certificate")
     signer = named[0]
     if signer != issuer:
         _check_appointed(signer, issuer, at=at)
     name = common_name(signer)
-    try:
-        algorithm = answer.signature_hash_algorithm
-    except UnsupportedAlgorithm:
-        algorithm = None
+    algorithm = answer.signature_hash_algorithm
     check_signature(signer.public_key(), answer.signature, answer.tbs_response_bytes, algorithm, by=name)
     return name
-
-
-def _certificates(answer: ocsp.OCSPResponse) -> list[x509.Certificate]:
-    try:
-        return answer.certificates
-    except ValueError:
-        return []
 
 
 def _is_named(certificate: x509.Certificate, answer: ocsp.OCSPResponse) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from ror_sante.errors import RorError
+from ror_sante.errors import RorError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +105,19 @@ def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
 
 
 # ------------------------------------------------------------------ what every statement is judged by
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Turn what the library raises about a part that it cannot read into our own error.
+
+    Raises:
+        UnusableStatementError: a part is damaged, or of a kind that is not known.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise UnusableStatementError(f"a part of it cannot be read: {printable(error)}") from error
 
 
 def check_signature(
