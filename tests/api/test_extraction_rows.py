@@ -46,6 +46,7 @@ def test_a_first_line_that_names_no_columns_is_refused(line: str) -> None:
     """One column, an empty name in the middle, or two columns of one name are none."""
     with pytest.raises(BrokenExtractionError):
         Header(line)
+    assert repr(Header("a|b")) == "<Header 2 columns>"
 
 
 def test_the_class_follows_from_the_columns() -> None:

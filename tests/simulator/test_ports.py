@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -51,8 +52,8 @@ def extraction(ror_simulator: Simulator, tls: Any) -> Iterator[Any]:
 def test_a_restricted_path_is_for_holders_of_a_certificate(
     ror_simulator: Simulator, extraction: Any, version: ssl.TLSVersion
 ) -> None:
-    """With a certificate it is not there (404, for now nothing is); without one it is forbidden."""
-    assert extraction(OPEN, RESTRICTED, OPEN, version=version) == [404, 404, 404]
+    """With a certificate it is given; without one it is forbidden; what is not there is so for both."""
+    assert extraction(OPEN, RESTRICTED, OPEN, version=version) == [404, 200, 404]
     assert extraction(OPEN, RESTRICTED, OPEN, issued=None, version=version) == [404, 403, 404]
     assert {seen.service for seen in ror_simulator.requests} == {"extraction"}
 
@@ -73,6 +74,21 @@ def test_before_tls_1_3_it_is_asked_for_in_the_handshake(ror_simulator: Simulato
 def test_a_client_that_does_not_offer_it_stays_nobody(extraction: Any) -> None:
     """Without the extension of TLS 1.3 there is no way to ask: 403, certificate or not."""
     assert extraction(RESTRICTED, version=ssl.TLSVersion.TLSv1_3, post_handshake_auth=False) == [403]
+
+
+def test_a_client_that_talks_in_place_of_answering_stays_nobody(ror_simulator: Simulator, tls: Any) -> None:
+    """Bytes that are no answer end the question: 403, as for anybody without a certificate."""
+    port = urlsplit(ror_simulator.extraction_url).port
+    context: ssl.SSLContext = tls()
+    context.post_handshake_auth = True
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as client,
+    ):
+        client.sendall(f"GET {RESTRICTED} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        time.sleep(0.1)
+        client.sendall(b"x")
+        assert client.recv(20).startswith(b"HTTP/1.1 403")
 
 
 @pytest.mark.parametrize("path", [OPEN, RESTRICTED])

@@ -333,6 +333,17 @@ def test_a_damaged_note_is_no_note(tmp_path: Path, offered: Offer, note: bytes) 
     again.keep()
 
 
+def test_another_size_than_announced_is_not_whole(tmp_path: Path, offered: Offer) -> None:
+    """Bytes that are missing at a good end of the answer are noticed."""
+    partial = Partial(tmp_path, offered)
+    partial.write(b"1" * 99)
+    with pytest.raises(BrokenExtractionError, match="99 bytes, and 100 were announced"):
+        partial.settle()
+    partial.write(b"1")
+    partial.settle()
+    partial.discard()
+
+
 def test_more_bytes_than_there_are_are_not_taken_up(tmp_path: Path, offered: Offer) -> None:
     """A partial file that is longer than the whole is of something else; a link in its place is not followed."""
     first = Partial(tmp_path, offered)
@@ -579,6 +590,8 @@ def test_settings_make_a_client(bench: Callable[..., Bench], tmp_path: Path) -> 
         assert client.offer(RESTRICTED).available
         with pytest.raises(NotFoundError):
             client.offer("Another")
+    with ExtractionClient.from_settings(settings, identity=run.simulator.identity) as client:
+        assert client.offer(RESTRICTED).available
     bare = msgspec.structs.replace(settings, identity=None)
     assert configured_identity(bare) is None
     with ExtractionClient.from_settings(bare) as client:

@@ -286,6 +286,8 @@ def test_rows_without_persons_cannot_be_grouped(tmp_path: Path, monkeypatch: pyt
         grouped(tmp_path / "a.txt")
     (tmp_path / "b.txt").write_bytes(HEADER)
     assert grouped(tmp_path / "b.txt") == {}
+    (tmp_path / "c.txt").write_bytes(HEADER + b"|A|B|\n1|C|D|\n")
+    assert grouped(tmp_path / "c.txt") == {"1": [("1", "C", "D")]}
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
