@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TLS12, TLS13 = "TLSv1.2", "TLSv1.3"
 HOST = "localhost"
+VERSION = "202611250310"  # of the extractions that a test puts into documents/extraction
 
 # Debian keeps servers out of an ordinary user's PATH.
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/bin")
@@ -158,6 +159,10 @@ def _nginx_listener(stage: Stage, listener: Listener) -> str:
     add_header X-Connection "$connection";
     location / {{ return 200 "nginx\\n"; }}
     location /echo {{ proxy_pass http://127.0.0.1:{stage.upstream}; }}
+    location ~ ^/extraction/(?<extraction>[A-Za-z_]+)$ {{
+      root {folder}/documents;
+      add_header Content-Disposition "attachment; filename=${{extraction}}_{VERSION}.zip";
+    }}
   }}"""
 
 
@@ -232,6 +237,9 @@ Listen 127.0.0.1:{stage.port(listener)}
   Header always set X-Chain-1 "%{{SSL_CLIENT_CERT_CHAIN_1}}s"
   Header always set X-Protocol "%{{SSL_PROTOCOL}}s"
   Header always set X-Connection "expr=%{{REMOTE_PORT}}"
+  <LocationMatch "/extraction/(?<name>[A-Za-z_]+)$">
+  Header set Content-Disposition "attachment; filename=%{{MATCH_NAME}}e_{VERSION}.zip"
+  </LocationMatch>
   ProxyPass /echo http://127.0.0.1:{stage.upstream}/echo
   ProxyPass /private/echo http://127.0.0.1:{stage.upstream}/echo
 </VirtualHost>"""

@@ -13,6 +13,7 @@ from ror_sante.errors import (
     AccessDeniedError,
     ClientRejectedError,
     ConfigurationError,
+    InvalidRequestError,
     NotFoundError,
     RateLimitedError,
     RorError,
@@ -187,10 +188,11 @@ class ExtractionClient:
             NotFoundError, AccessDeniedError, ClientRejectedError: the server does not give it.
             RorError: the way to it failed.
         """
-        exchange = self._exchange(name)
         with self._explained(name):
-            answer = exchange.send(Request("HEAD", self._address(name), _PLAIN), judge=self._judge())
-        return self._offered(name, answer)
+            answer = self._head(self._exchange(name), self._address(name))
+        if answer.status == NO_NEW_FILE:
+            return Offer(name, "")
+        return offer_of(name, answer)
 
     def pour(
         self,
@@ -293,6 +295,14 @@ class ExtractionClient:
     def _address(self, name: str) -> str:
         return f"{self._base}/{name}"
 
+    def _head(self, exchange: Exchange, address: str) -> Answer:
+        try:
+            return exchange.send(Request("HEAD", address, _PLAIN), judge=self._judge())
+        except InvalidRequestError:
+            # nginx tells in a page that it refuses our certificate, and the answer to HEAD has no page.
+            exchange.send(Request("GET", address, {**_PLAIN, "Range": "bytes=0-0"}), judge=self._judge())
+            raise
+
     # -------------------------------------------------------------- what an answer means
 
     def _judge(self) -> Callable[[Answer], RorError | None]:
@@ -310,11 +320,6 @@ class ExtractionClient:
             return error
 
         return judge
-
-    def _offered(self, name: str, answer: Answer) -> Offer:
-        if answer.status == NO_NEW_FILE:
-            return Offer(name, "")
-        return offer_of(name, answer)
 
     def _explained(self, name: str) -> _Explained:
         return _Explained(name, restricted=self.names.needs_certificate(name))
