@@ -382,6 +382,7 @@ def test_a_variable_takes_the_type_of_its_key(monkeypatch: pytest.MonkeyPatch, t
     [
         ("ROR_SANTE_NETWORK_DEADLINE", "soon", "must be a number of seconds above 0, not 'soon'"),
         ("ROR_SANTE_NETWORK_DEADLINE", "nan", "must be a number of seconds above 0"),
+        ("ROR_SANTE_RORN_DELTA_OVERLAP", "-1", "must be a number of seconds from 0 to a week, not '-1'"),
         ("ROR_SANTE_RORN_PRESENT_CERTIFICATE_TO_API", "maybe", "must be true or false, not 'maybe'"),
     ],
 )

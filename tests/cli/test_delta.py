@@ -105,12 +105,19 @@ def test_the_help_says_what_a_delta_cannot_see(run: Callable[..., Any]) -> None:
     assert "deletions" in run("rorn", "delta", "--help").out
 
 
-@pytest.mark.parametrize(("words", "overlap"), [((), 60), (("--overlap", "30"), 30)])
+@pytest.mark.parametrize(
+    ("words", "variable", "overlap"), [((), "60", 60), ((), "0", 0), (("--overlap", "30"), "60", 30)]
+)
 def test_the_overlap_comes_from_the_settings(
-    delta: Any, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], overlap: float
+    delta: Any,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    variable: str,
+    overlap: float,
 ) -> None:
-    """Unless the flag says otherwise."""
-    monkeypatch.setenv("ROR_SANTE_RORN_DELTA_OVERLAP", "60")
+    """Unless the flag says otherwise; none at all is an overlap too."""
+    monkeypatch.setenv("ROR_SANTE_RORN_DELTA_OVERLAP", variable)
     start = simulator.clock.now().isoformat()
     simulator.clock.advance(86_400)
     simulator.evolve({"HealthcareService": 3})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.soak import COLUMNS, FAILED, Row
+from tests.support.soak import COLUMNS, FAILED, Row, Table
 
 SUITE = """
 import pytest
@@ -81,12 +81,25 @@ def test_a_run_of_one_test_leaves_the_rows_of_the_others(run: Run) -> None:
     assert len(after) == len(before) == 2
 
 
+def test_of_two_rows_that_a_merge_left_the_later_stands(tmp_path: Path) -> None:
+    """The lines of both branches are there, in any order."""
+    path = tmp_path / "SOAK.md"
+    older, newer = (f"| pulled the plug | 2 | 2 | | 1 | 2026-01-0{day} | 3.11.1 | t.py::test_a |" for day in (1, 2))
+    path.write_text(f"{newer}\n{older}\n", encoding="utf-8")
+    table = Table(path)
+    table.take("t.py::test_b", [Row("t.py::test_b", "other", "1", "1", "", "1", "2026-01-01", "3.11.1")])
+    table.write()
+    rows = [row for row in map(Row.read, path.read_text(encoding="utf-8").splitlines()) if row]
+    assert [(row.test, row.on) for row in rows] == [("t.py::test_a", "2026-01-02"), ("t.py::test_b", "2026-01-01")]
+
+
 def test_the_committed_table_was_made_by_whole_runs(root: Path) -> None:
-    """No row of it failed, and each names a test that is there."""
+    """No row of it failed or is there twice, and each names a test that is there."""
     table = root / "benchmarks" / "SOAK.md"
     lines = table.read_text(encoding="utf-8").splitlines()
     rows = [row for row in map(Row.read, lines) if row]
     assert len(rows) == sum(line.startswith("| ") for line in lines) - 2  # its head, and nothing else
+    assert len({(row.test, row.what) for row in rows}) == len(rows), "a merge left a row twice: make soak drops one"
     assert all(row.what != FAILED and row.tried == row.good for row in rows)
     for row in rows:
         path, _, name = row.test.partition("::")

@@ -58,7 +58,9 @@ class Table:
     def __init__(self, path: Path) -> None:
         self._path = path
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self._rows = [row for row in map(Row.read, lines) if row is not None]
+        rows = sorted((row for row in map(Row.read, lines) if row is not None), key=lambda row: row.on)
+        # A merge of two branches keeps the lines of both (.gitattributes): the later count of a test stands.
+        self._rows = [*{(row.test, row.what): row for row in rows}.values()]
         self._seen: set[str] = set()
 
     def take(self, test: str, rows: Iterable[Row]) -> None:

@@ -13,6 +13,7 @@ from ror_sante.errors import ConfigurationError, printable
 from ror_sante.settings.secret import Secret  # noqa: TC001  msgspec resolves the annotations
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Overlap = Annotated[float, msgspec.Meta(ge=0, le=604_800)]  # seconds, up to a week
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,7 +129,7 @@ class DeltaSettings(Table, frozen=True, kw_only=True):
         overlap: seconds before its start that are asked again.
     """
 
-    overlap: Annotated[float, msgspec.Meta(ge=0, le=604_800)] = 600.0
+    overlap: Overlap = 600.0
 
 
 class RornSettings(Table, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import msgspec
 
 from ror_sante.errors import ConfigurationError, printable
 from ror_sante.settings.raw import replace
-from ror_sante.settings.tables import Seconds
+from ror_sante.settings.tables import Overlap, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,6 +124,7 @@ def _converted(name: str, value: str, *, key: str) -> Any:
 
 _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
     "seconds": (Seconds, "a number of seconds above 0"),
+    "overlap": (Overlap, "a number of seconds from 0 to a week"),
     "whole": (int, "a whole number"),
     "switch": (bool, "true or false"),
 }
@@ -134,8 +135,10 @@ def _type_of(key: str) -> str:
     last = key.rpartition(".")[2]
     if last in {"p12", "certificate", "key", "next"} or last.endswith("_file"):
         return "path"
-    if last in {"connect_timeout", "read_timeout", "region_timeout", "deadline", "calls_per_second", "overlap"}:
+    if last in {"connect_timeout", "read_timeout", "region_timeout", "deadline", "calls_per_second"}:
         return "seconds"
+    if last == "overlap":
+        return "overlap"
     if last == "at_once":
         return "whole"
     return "switch" if last in {"present_certificate_to_api", "national"} else "text"
