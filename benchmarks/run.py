@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 
 # A part is a module with TITLE, the heading of its tables, and measure(server, *, quick) -> str, the tables below it.
 # A new one is hooked in by its name alone.
-PARTS: Final = ("clients", "connections", "starts", "files", "copies", "regions", "growth")
+PARTS: Final = ("clients", "connections", "starts", "files", "extractions", "copies", "regions", "growth")
 
 # Any of these changes what the others trust or where they call; REQUESTS_CA_BUNDLE even wins over session.verify.
 _DISTURBING = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "OPENSSL_CONF"}
