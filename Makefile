@@ -90,6 +90,7 @@ test: $(VENV)/tests
 	@rm -f .coverage .coverage.*
 	@$(PY) -m coverage run -m pytest -n $(WORKERS) -m "$(QUICK)" $(PYTEST_ARGS)
 	@$(PY) -m coverage combine --quiet
+	@rm -f .coverage.*  # what a process left half written that a test killed
 	@$(PY) -m coverage report
 
 # ---------------------------------------------------------------- for a contributor

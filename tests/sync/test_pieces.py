@@ -85,7 +85,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("ror_sante.sync.files.os.fsync", full)
+    monkeypatch.setattr("ror_sante.disk.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_private(path, b"new")
     assert [item.name for item in tmp_path.iterdir()] == ["file"]

@@ -13,6 +13,18 @@ VERBS: Final = {
     "bundle": ("ror_sante.cli.identity.bundle:bundle", "Put a key and the certificate that came back into a P12."),
     "harden": ("ror_sante.cli.identity.harden:harden", "Write a P12 again under modern encryption."),
     "show": ("ror_sante.cli.identity.show:show", "Describe a P12 or a certificate; without FILE, the configured one."),
+    "expires": (
+        "ror_sante.cli.identity.expires:expires",
+        "Tell when a certificate ends: 0 when that is further away than --within, else 1.",
+    ),
+    "dn": (
+        "ror_sante.cli.identity.dn:dn",
+        "Print the subject DN, CN first, as ANS registers it; without FILE, the configured one's.",
+    ),
+    "compare": (
+        "ror_sante.cli.identity.compare:compare",
+        "Tell whether a renewed certificate can take over: 1 when something stands in its way.",
+    ),
     "revocation": (
         "ror_sante.cli.identity.revocation:revocation",
         "Ask by OCSP and by CRL whether a P12 or a certificate was revoked; without FILE, the configured one.",
