@@ -43,7 +43,7 @@ class _Into:
         self._file = file
         self.write = file.write
 
-    def restart(self) -> None:
+    def begin(self, _answer: object) -> None:
         self._file.seek(0)
         self._file.truncate()
 

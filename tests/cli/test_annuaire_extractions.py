@@ -44,6 +44,21 @@ def test_download_prints_the_path_and_its_steps(run: Callable[..., Any], tmp_pat
     assert "is there already; nothing was fetched" in second.err
 
 
+def test_the_audit_line_names_the_host_of_the_extractions(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Not that of the ROR; and how it ended."""
+    config = tmp_path / "ror-sante.toml"
+    config.write_text(
+        'environment = "bench"\n[environments.bench]\ntoken_url = "https://ror.invalid/t"\n'
+        'api_url = "https://ror.invalid"\nannuaire_download_url = "https://127.0.0.1:1/extraction"\n',
+        encoding="utf-8",
+    )
+    config.chmod(0o600)
+    words = ("annuaire", "download", "Extraction_ProSanteConnect", "--out", tmp_path / "out")
+    assert run("--config", config, "--audit", tmp_path / "audit", *words).code == 2
+    line = json.loads((tmp_path / "audit").read_text(encoding="utf-8"))
+    assert (line["host"], line["code"]) == ("127.0.0.1", 2)
+
+
 def test_no_new_file_is_said_and_ends_well(run: Callable[..., Any], tmp_path: Path, simulator: Simulator) -> None:
     """503 exits with 0: with the last good file when there is one, and without a path when there is none."""
     config = simulator.write_config(tmp_path / "config")

@@ -70,6 +70,7 @@ def download(*, name: str, out: Path, keep: int, **place: Any) -> int:
         client = ExtractionClient.from_settings(
             where.settings, identity=where.opener("annuaire"), environment=where.environment
         )
+        note(host=client.host)
         with client, _watching() as watcher, signals_reach_us():
             client.waiting = lambda seconds, why: watcher.step("waiting", seconds=seconds, reason=why)
             found = fetch(client, name, out, keep=keep, watcher=watcher)

@@ -175,6 +175,11 @@ class ExtractionClient:
             calls_per_second=network.calls_per_second,
         )
 
+    @property
+    def host(self) -> str:
+        """The host of the extractions."""
+        return str(urlsplit(self._base).hostname)
+
     def offer(self, name: str) -> Offer:
         """Ask what there is of an extraction, by ``HEAD``: nothing is fetched.
 
