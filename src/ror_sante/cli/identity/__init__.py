@@ -13,6 +13,10 @@ VERBS: Final = {
     "bundle": ("ror_sante.cli.identity.bundle:bundle", "Put a key and the certificate that came back into a P12."),
     "harden": ("ror_sante.cli.identity.harden:harden", "Write a P12 again under modern encryption."),
     "show": ("ror_sante.cli.identity.show:show", "Describe a P12 or a certificate; without FILE, the configured one."),
+    "verify": (
+        "ror_sante.cli.identity.verify:verify",
+        "Judge a P12 or a certificate: 1 when it has an error, 0 for warnings alone.",
+    ),
     "expires": (
         "ror_sante.cli.identity.expires:expires",
         "Tell when a certificate ends: 0 when that is further away than --within, else 1.",
