@@ -29,6 +29,10 @@ VERBS: Final = {
         "ror_sante.cli.identity.compare:compare",
         "Tell whether a renewed certificate can take over: 1 when something stands in its way.",
     ),
+    "inventory": (
+        "ror_sante.cli.identity.inventory:inventory",
+        "List every P12, PEM and DER file of a folder, the first to end at the top.",
+    ),
     "revocation": (
         "ror_sante.cli.identity.revocation:revocation",
         "Ask by OCSP and by CRL whether a P12 or a certificate was revoked; without FILE, the configured one.",

@@ -58,10 +58,23 @@ def look(file: Path | None, passphrase_file: Path | None = None) -> Look:
         ConfigurationError: it cannot be read, nothing is configured, or nobody can be asked.
     """
     path, given = _named(file, passphrase_file)
+    return glimpse(path) or _look(path, ClientIdentity.from_p12(path, passphrase_of(path, given)).chain)
+
+
+def glimpse(path: Path) -> Look | None:
+    """Look at a file without its passphrase; None for a P12 whose certificates are encrypted too.
+
+    Raises:
+        Pkcs12Error: it holds no certificate.
+        ConfigurationError: it cannot be read.
+    """
     data = read_source(path, what="the certificate file")
     seen = outline(data)
     shown = read_certificates(data, name=printable(path)) if seen is None else _clear(seen)
-    certificates = shown or ClientIdentity.from_p12(path, passphrase_of(path, given)).chain
+    return _look(path, shown) if shown else None
+
+
+def _look(path: Path, certificates: tuple[x509.Certificate, ...]) -> Look:
     leaf = next((one for one in certificates if not is_ca(one)), certificates[0])
     return Look(path, build_chain(leaf, certificates))
 
