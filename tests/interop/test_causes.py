@@ -1,0 +1,132 @@
+"""Against real front ends the first cause is the true one, every time, and no wrong one is certain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from ror_sante.diagnosis import diagnose
+from ror_sante.errors import TransportError
+from ror_sante.http.exchange import Exchange, Request
+from ror_sante.http.retry import RetryPolicy
+from ror_sante.http.session import Timeouts
+from ror_sante.pki.identity import ClientIdentity
+from ror_sante.tls.adapter import Origin
+from ror_sante.tls.probe import probe
+from tests.interop.frontends import PLACES, SERVER_FLAWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ror_sante.diagnosis import Cause
+    from ror_sante.simulator.pki import SimulatorPki
+    from tests.interop.conftest import Identities, Place, Unjudged
+    from tests.interop.frontends import Running
+    from tests.support.soak import Tell
+
+# A twentieth of the long count.
+COUNTS = [5, pytest.param(100, marks=pytest.mark.soak)]
+ENOUGH = 0.95
+
+OF_CLIENT = {
+    "no-intermediate": "intermediate-not-sent",
+    "other-authority": "client-other-authority",
+    "expired": "client-expired",
+    "not-yet-valid": "client-not-yet-valid",
+    "wrong-usage": "client-usage",
+    "revoked": "client-revoked",
+    "none": "client-none-sent",
+}
+OF_SERVER = {
+    "other-root": "server-other-authority",
+    "wrong-host": "server-name",
+    "expired": "server-expired",
+    "leaf-only": "server-intermediate-not-sent",
+}
+
+
+class Tally:
+    """Counts first causes, and refuses a wrong one that is certain."""
+
+    def __init__(self, truth: str) -> None:
+        self.truth = truth
+        self.first: Counter[str] = Counter()
+
+    def take(self, causes: tuple[Cause, ...]) -> None:
+        self.first[causes[0].code] += 1
+        wrong = [cause for cause in causes if cause.confidence == "high" and cause.code != self.truth]
+        assert wrong == []
+
+    def tell(self, soak: Tell, what: str, tried: int) -> None:
+        """Ninety-five of a hundred are asked for; how many there were stands in the table."""
+        right = self.first[self.truth]
+        soak(what, tried=tried, good=tried if right >= ENOUGH * tried else right, first_and_true=right)
+
+
+def _identity(identities: Identities, flaw: str) -> ClientIdentity | None:
+    """Give the flawed identity as an application would hold it."""
+    presented = identities.flawed(flaw)
+    if presented is None:
+        return None
+    key = presented.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    chain = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in presented.chain)
+    return ClientIdentity.from_pem(chain, key)
+
+
+def _errors(unjudged: Unjudged, identity: ClientIdentity | None, url: str, times: int) -> Iterator[TransportError]:
+    """Ask through the way that our clients use, by GET and POST in turn, each on a new connection."""
+    for turn in range(times):
+        exchange = Exchange(unjudged(identity, url), retry=RetryPolicy(), timeout=Timeouts())  # type: ignore[arg-type]  # see Unjudged
+        body = bytes(100_000) if turn % 2 else None
+        with pytest.raises(TransportError) as refused:
+            exchange.send(Request("POST" if body else "GET", f"{url}/echo", {}, body=body))
+        yield refused.value
+
+
+@pytest.mark.parametrize("times", COUNTS)
+@pytest.mark.parametrize("flaw", OF_CLIENT)
+def test_a_refused_call_is_told_by_its_cause(
+    place: Place, unjudged: Unjudged, identities: Identities, pki: SimulatorPki, flaw: str, times: int, soak: Tell
+) -> None:
+    """Whatever the server says or hides, by an alert or a page, in the handshake or after it."""
+    identity, tally = _identity(identities, flaw), Tally(OF_CLIENT[flaw])
+    for error in _errors(unjudged, identity, place.url, times):
+        tally.take(diagnose(error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
+
+    tally.tell(soak, f"first cause of a refused call: {flaw}, {place.kind}, {place.tls}", times)
+
+
+@pytest.mark.parametrize("place", [one for one in PLACES if one[0] != "nginx"], indirect=True, ids="-".join)
+@pytest.mark.parametrize("times", COUNTS)
+@pytest.mark.parametrize("flaw", OF_CLIENT)
+def test_a_refused_probe_is_told_by_its_cause(
+    place: Place, identities: Identities, pki: SimulatorPki, flaw: str, times: int, soak: Tell
+) -> None:
+    """With the receipt of a probe, as the smoke test makes it; nginx refuses requests, and a probe sends none."""
+    identity, tally = _identity(identities, flaw), Tally(OF_CLIENT[flaw])
+    for _ in range(times):
+        seen = probe(Origin.of(place.url), identity, [pki.anchor])
+        assert seen.error is not None
+        tally.take(diagnose(seen.error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
+
+    tally.tell(soak, f"first cause of a refused probe: {flaw}, {place.kind}, {place.tls}", times)
+
+
+@pytest.mark.parametrize("times", COUNTS)
+@pytest.mark.parametrize("listener", ["tls12", "tls13"])
+@pytest.mark.parametrize("flaw", SERVER_FLAWS)
+def test_a_flawed_server_is_told_by_its_cause(
+    nginx: Running, identity: ClientIdentity, pki: SimulatorPki, flaw: str, listener: str, times: int, soak: Tell
+) -> None:
+    """The certificates that came decide; another authority is likely, never certain."""
+    tally = Tally(OF_SERVER[flaw])
+    for _ in range(times):
+        seen = probe(Origin.of(nginx.url(f"{flaw}-{listener}")), identity, [pki.anchor])
+        assert seen.error is not None
+        tally.take(diagnose(seen.error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
+
+    tally.tell(soak, f"first cause of a server not trusted: {flaw}, nginx, {listener}", times)
