@@ -116,7 +116,7 @@ reference: $(VENV)/dev
 	@$(PY) docs/generate.py
 
 interop: $(VENV)/tests
-	@$(PY) -m pytest tests/interop -m interop -p no:cacheprovider $(PYTEST_ARGS)
+	@$(PY) -m pytest tests/interop -m "interop and not soak" -p no:cacheprovider $(PYTEST_ARGS)
 
 soak: $(VENV)/tests
 	@$(PY) -m pytest -m soak -p no:cacheprovider --soak-table benchmarks/SOAK.md $(PYTEST_ARGS)
