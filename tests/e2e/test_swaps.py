@@ -17,10 +17,13 @@ from ror_sante.http.retry import RetryPolicy
 from ror_sante.pki.source import IdentitySource
 from ror_sante.simulator import server as simulating
 from ror_sante.simulator.server import Simulator, Variants
+from ror_sante.tls.adapter import PinnedAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.support.soak import Tell
 
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.simulator.pki import SimulatorPki
@@ -77,6 +80,33 @@ def simulator(
         yield running
 
 
+@pytest.fixture
+def met(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The thumbprints of the certificates that the server was shown."""
+    seen: set[str] = set()
+    monkeypatch.setattr(Simulator, "_met", lambda _simulator, peer: seen.add(peer.thumbprint))
+    return seen
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each way out was taken: ``open`` goes past requests, ``send`` is the adapter of requests."""
+    taken: Counter[str] = Counter()
+
+    def counted(name: str) -> Any:
+        whole = getattr(PinnedAdapter, name)
+
+        def go(self: PinnedAdapter, *args: Any, **named: Any) -> Any:
+            taken[name] += 1
+            return whole(self, *args, **named)
+
+        return go
+
+    for name in ("open", "send"):
+        monkeypatch.setattr(PinnedAdapter, name, counted(name))
+    return taken
+
+
 class Renewed:
     """A file whose content is a number, and a function that gives the identity of that number."""
 
@@ -95,9 +125,18 @@ class Renewed:
 
 
 def test_no_call_fails_while_the_certificate_is_swapped(
-    scale: Scale, simulator: Simulator, identities: list[ClientIdentity], tmp_path: Path
+    scale: Scale,
+    met: set[str],
+    simulator: Simulator,
+    identities: list[ClientIdentity],
+    ways: Counter[str],
+    tmp_path: Path,
+    soak: Tell,
 ) -> None:
-    """32 threads read without pause while the file is replaced; every answer is good, on the first attempt."""
+    """32 threads read without pause while the file is replaced; every answer is good, on the first attempt.
+
+    All of them take the short way past requests, and the server is shown each of the certificates.
+    """
     renewed = Renewed(tmp_path / "number", identities)
     with NationalRorClient(
         simulator.environment,
@@ -133,8 +172,18 @@ def test_no_call_fails_while_the_certificate_is_swapped(
                 _wait(lambda newest=identities[number]: held.newest() is newest)
             swapped.set()
         assert set(outcomes) == {"good"}
-        assert outcomes.total() >= scale.calls
         assert all(not session._generations._older for session in ror._sessions)
+    assert met == {identity.thumbprint for identity in identities[: scale.swaps + 1]}
+    assert ways["open"] > outcomes.total() >= scale.calls
+    assert ways["send"] == 0
+    soak(
+        f"calls by {THREADS} threads while the certificate is swapped",
+        tried=outcomes.total(),
+        good=outcomes["good"],
+        swaps=scale.swaps,
+        certificates_seen_by_the_server=len(met),
+        past_requests=ways["open"],
+    )
 
 
 def _wait(done: Callable[[], bool]) -> None:
