@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.soak import Tell
-
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.simulator.pki import SimulatorPki
+    from tests.support.soak import Tell
 
 THREADS = 32
 PASSPHRASE = "swap-19af"
