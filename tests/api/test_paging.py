@@ -18,6 +18,7 @@ from ror_sante.api.paging import Lookahead, PageWalk, in_turn
 from ror_sante.errors import ApiError, NotFoundError, TruncatedResultError, UnexpectedResponseError
 from ror_sante.http.exchange import Answer
 from tests.api.answers import BASE, SEARCH, answer, entry, numbered, offer, outcome, page
+from tests.support.waiting import until
 
 RULE = OriginRule("https://api.example:8443", "/ws-diffusion-fhir")
 
@@ -28,14 +29,6 @@ def walk(fetch: Callable[[str], Answer], **options: Any) -> PageWalk:
 
 def ids(pages: Any) -> list[str]:
     return [resource.id for bundle in pages for resource in bundle.matches]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait five seconds at most for what another thread does."""
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.002)
 
 
 def page_threads() -> list[threading.Thread]:
@@ -335,7 +328,7 @@ def test_settling_does_not_wait_for_ever() -> None:
     next(walking)
     started = time.monotonic()
     lookahead.settle(0.05)
-    assert 0.04 < time.monotonic() - started < 1
+    assert 0.04 < time.monotonic() - started < 5
     gate.open.set()
 
 

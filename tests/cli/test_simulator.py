@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +18,7 @@ import pytest
 from ror_sante.cli import main
 from ror_sante.cli import simulator as simulator_verb
 from ror_sante.simulator.server import Simulator
+from tests.support.waiting import free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,10 +37,8 @@ def foreground(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]
             [*command, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         processes.append(process)
-        end = time.monotonic() + 20
-        while not ready.exists() and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.05)
-        assert ready.exists()
+        until(lambda: ready.exists() or process.poll() is not None)
+        assert ready.exists(), process.communicate()
         return process
 
     yield start
@@ -70,8 +68,7 @@ def test_it_runs_until_a_signal_and_ends_well(
 
 def test_out_port_and_faults(foreground: Callable[..., Any], run: Callable[..., Any], tmp_path: Path) -> None:
     """--port is taken, --out stays, --fault strikes for ever or so many times."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port(3)
     out = tmp_path / "bench"
     foreground("--port", port, "--out", out, "--fault", "token-html:1", "--fault", "403")
     config = out / "ror-sante.toml"
@@ -139,9 +136,7 @@ def test_it_runs_on_the_pki_of_certs_test_in_a_thread(
     monkeypatch.setattr(simulator_verb, "_stopped_by_signals", remembered)
     thread = threading.Thread(target=lambda: codes.append(main(words)), daemon=True)
     thread.start()
-    end = time.monotonic() + 10
-    while not (tmp_path / "ready").exists() and thread.is_alive() and time.monotonic() < end:
-        time.sleep(0.05)
+    until(lambda: (tmp_path / "ready").exists() or not thread.is_alive())
     events[0].set()
     thread.join(10)
     assert codes == [0]

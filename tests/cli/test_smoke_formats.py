@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ror_sante.cli.smoke_formats import STYLES
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -242,9 +243,7 @@ def test_a_watch_can_be_stopped_and_loses_nothing(
     with subprocess.Popen(
         [sys.executable, "-c", program, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as watch:
-        until = time.monotonic() + 20
-        while not (path.exists() and "search" in path.read_text()) and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: path.exists() and "search" in path.read_text())
         time.sleep(0.3)
         watch.send_signal(number)
         out, err = watch.communicate(timeout=20)

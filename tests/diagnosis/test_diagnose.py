@@ -28,6 +28,7 @@ from ror_sante.errors import (
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.tls.adapter import Origin
 from ror_sante.tls.probe import Via, probe
+from tests.support.waiting import free_port
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -199,8 +200,7 @@ def test_a_full_backlog_is_a_dropped_connection(first) -> None:
 
 def test_names_ports_and_proxies(first, proxy, serve) -> None:
     """A name that nobody knows (the resolver is patched for .invalid), a closed port, a proxy that refuses."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed = listener.getsockname()[1]
+    closed = free_port()
     password, other = (proxy(status) for status in ("407 Proxy Authentication Required", "403 Forbidden"))
     origin = serve().origin
 

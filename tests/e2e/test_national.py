@@ -30,6 +30,7 @@ from ror_sante.http.retry import RetryPolicy
 from ror_sante.settings import load_settings
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.simulator.server import Simulator, Variants
+from tests.support.waiting import until
 
 STANDARD = [
     ("_include", "HealthcareService:organization"),
@@ -366,10 +367,7 @@ def test_the_next_page_comes_while_the_caller_works(ror_simulator: Simulator, ro
     """One page ahead and never two; a closed iterator asks for nothing more and leaves no thread."""
     with closing(ror.pages("Location", {"_count": 10})) as walking:
         next(walking)
-        end = time.monotonic() + 5
-        while len(ror_simulator.requests) < 3:
-            assert time.monotonic() < end
-            time.sleep(0.005)
+        until(lambda: len(ror_simulator.requests) >= 3)
         time.sleep(0.05)
         assert len(ror_simulator.requests) == 3
     ror.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from ror_sante.pki.source import IdentitySource
 from ror_sante.simulator import server as simulating
 from ror_sante.simulator.server import Simulator, Variants
 from ror_sante.tls.adapter import PinnedAdapter
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ror_sante.pki.identity import ClientIdentity
@@ -166,9 +166,9 @@ def test_no_call_fails_while_the_certificate_is_swapped(
             for _ in range(THREADS):
                 pool.submit(call_without_pause)
             for number in range(1, scale.swaps + 1):
-                _wait(lambda share=number: outcomes.total() >= scale.calls * share / (scale.swaps + 1))
+                until(lambda share=number: outcomes.total() >= scale.calls * share / (scale.swaps + 1))
                 renewed.renew(number)
-                _wait(lambda newest=identities[number]: held.newest() is newest)
+                until(lambda newest=identities[number]: held.newest() is newest)
             swapped.set()
         assert set(outcomes) == {"good"}
         assert all(not session._generations._older for session in ror._sessions)
@@ -183,10 +183,3 @@ def test_no_call_fails_while_the_certificate_is_swapped(
         certificates_seen_by_the_server=len(met),
         past_requests=ways["open"],
     )
-
-
-def _wait(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.005)

@@ -349,7 +349,7 @@ def test_a_silent_server_is_left_at_the_deadline_even_in_the_middle_of_a_body(se
     with pytest.raises(TimedOutError):
         plain(read=10.0, retry=RetryPolicy(deadline=0.5), clock=SYSTEM_CLOCK).send(get(there))
 
-    assert 0.45 < time.monotonic() - begun < 2.5
+    assert 0.45 < time.monotonic() - begun < 2.9
 
 
 def test_a_drip_on_a_connection_that_ends_with_its_answer_is_left_too(server, plain) -> None:

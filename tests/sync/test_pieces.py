@@ -21,6 +21,7 @@ from ror_sante.sync.progress import Silent
 from ror_sante.sync.snapshot import current, current_name
 from ror_sante.sync.store import Count
 from ror_sante.sync.verdict import falls
+from tests.support.waiting import until
 
 ENTRIES = [
     Begun("https://x", ("11",), ("HealthcareService",), "application/json"),
@@ -166,10 +167,8 @@ def test_fetching_stays_a_few_files_ahead(tmp_path: Path) -> None:
     wanted = [Wanted(str(number), tmp_path / f"{number:02}") for number in range(20)]
     with Fetching(Server(lambda _, sink: sink.write(b"{}")), wanted, parallel=2, watcher=Silent()) as files:  # type: ignore[arg-type]  # likewise
         for number, one in enumerate(wanted):
-            until = time.monotonic() + 5
             ahead = min(20, number + 8)
-            while whole() < ahead and time.monotonic() < until:
-                time.sleep(0.001)
+            until(lambda ahead=ahead: whole() >= ahead)
             time.sleep(0.005)
             assert whole() == ahead
             files.wait(one.path)

@@ -68,7 +68,7 @@ def test_a_head_that_drips_is_given_up(send, serve) -> None:
     with pytest.raises(TimedOutError):
         send(server, timeout=(1, 0.5))
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 8
 
 
 @pytest.mark.parametrize("goodbye", [True, False], ids=["closed", "cut"])

@@ -198,7 +198,7 @@ def test_a_proxy_that_drips_its_answer_is_given_up(pki) -> None:
         def drip() -> None:
             client, _ = listener.accept()
             with contextlib.closing(client), contextlib.suppress(OSError):
-                for _ in range(40):
+                for _ in range(400):
                     client.sendall(b"x")
                     time.sleep(0.05)
 
@@ -210,4 +210,4 @@ def test_a_proxy_that_drips_its_answer_is_given_up(pki) -> None:
 
     assert seen.failed == "proxy"
     assert isinstance(seen.error, TimedOutError)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 15
