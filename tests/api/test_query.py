@@ -20,11 +20,21 @@ from ror_sante.api.query import (
     PractitionerQuery,
     PractitionerRoleQuery,
     Query,
+    QuestionnaireQuery,
+    TaskQuery,
 )
 from ror_sante.errors import ConfigurationError
 
 OFFERS, PLACES, ORGANIZATIONS = HealthcareServiceQuery(), LocationQuery(), OrganizationQuery()
-QUERIES = (HealthcareServiceQuery, LocationQuery, OrganizationQuery, PractitionerQuery, PractitionerRoleQuery)
+QUERIES = (
+    HealthcareServiceQuery,
+    LocationQuery,
+    OrganizationQuery,
+    PractitionerQuery,
+    PractitionerRoleQuery,
+    TaskQuery,
+    QuestionnaireQuery,
+)
 NOS = "https://mos.esante.gouv.fr/NOS"
 ACTIVITY = f"{NOS}/TRE_R211-ActiviteOperationnelle/FHIR/TRE-R211-ActiviteOperationnelle"
 REGION = f"{NOS}/TRE_R30-RegionOM/FHIR/TRE-R30-RegionOM"
@@ -125,6 +135,12 @@ def test_every_documented_chain_has_its_attribute() -> None:
         (PLACES.revinclude("HealthcareService:location"), "_revinclude", "HealthcareService:location"),
         (PractitionerQuery().identifier("urn:oid:1.2|1"), "identifier", "urn:oid:1.2|1"),
         (PractitionerRoleQuery().identifier("1"), "identifier", "1"),
+        (TaskQuery().id("687"), "_id", "687"),
+        (TaskQuery().focus("HealthcareService/5"), "focus", "HealthcareService/5"),
+        (TaskQuery().business_status.not_("03"), "business-status:not", "03"),
+        (TaskQuery().authored_on.ge("2026-06"), "authored-on", "ge2026-06"),
+        (QuestionnaireQuery().title.contains("lits"), "title:contains", "lits"),
+        (QuestionnaireQuery().date.le("2026-06"), "date", "le2026-06"),
     ],
 )
 def test_a_call_is_a_parameter(query: Query, name: str, value: str) -> None:
@@ -193,6 +209,9 @@ def test_the_full_offer_is_the_documented_five() -> None:
         (lambda: PLACES.last_updated("yesterday"), "as in FHIR"),
         (lambda: PLACES.last_updated(datetime(2026, 6, 1)), "time zone"),  # noqa: DTZ001  what is refused
         (lambda: PLACES.region("Brtagn"), "no region"),
+        (lambda: TaskQuery().param("_tag", "52"), "no documented search parameter _tag"),
+        (lambda: QuestionnaireQuery().include("Location:organization"), "not documented"),
+        (lambda: QuestionnaireQuery().filter("(name eq x)"), "no documented search parameter _filter"),
     ],
 )
 def test_a_slip_is_found_before_the_call(ask: Any, said: str) -> None:
@@ -227,6 +246,7 @@ WHERE, PLACE = HealthcareServiceQuery.where, LocationQuery.where
             ),
         ),
         (PLACE.identifier("a b"), '(identifier eq "a b")'),
+        (TaskQuery.where.authored_on.ge("2026-06"), "(authored-on ge 2026-06)"),
         (PLACE.nb_capacity.ge(1) & PLACE.nb_capacity.le(5), "(nb-capacity ge 1 and nb-capacity le 5)"),
     ],
 )

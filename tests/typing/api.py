@@ -44,7 +44,7 @@ from ror_sante.api.annuaire.rows import PersonActivity
 from ror_sante.api.annuaire.rows import Row as ExtractionRow
 from ror_sante.api.filters import Condition
 from ror_sante.api.inter_ror import Account, Outcome, RegionalResult, Row
-from ror_sante.api.query import HealthcareServiceQuery, LocationQuery
+from ror_sante.api.query import HealthcareServiceQuery, LocationQuery, QuestionnaireQuery, TaskQuery
 from ror_sante.api.views import HealthcareServiceView, OrganizationView, Position, PractitionerView, views
 from ror_sante.sync.annuaire.download import Downloaded, download
 
@@ -110,6 +110,8 @@ assert_type(query.organization.identifier("1290004324").has_role.practitioner_id
 assert_type(LocationQuery().nb_capacity.gt(0).has_offer.name.contains("x").region("Bretagne"), LocationQuery)
 assert_type(LocationQuery.where.address_postalcode("60000") | LocationQuery.where.status("active"), Condition)
 assert_type(LocationQuery().limit_value.ge(200, "kg").last_updated.le(now).count(5).sort("_id"), LocationQuery)
+assert_type(TaskQuery().business_status.not_("03").authored_on.ge(now).focus("HealthcareService/5"), TaskQuery)
+assert_type(QuestionnaireQuery().title.contains("lits").status("active"), QuestionnaireQuery)
 for offer in views(ror.pages(query), HealthcareServiceView):
     assert_type(offer, HealthcareServiceView)
     assert_type(offer.organization_chain, tuple[OrganizationView, ...])

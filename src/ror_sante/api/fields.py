@@ -1,4 +1,4 @@
-"""The documented parameters of the five resource types as attributes, for queries and filters alike."""
+"""The documented parameters of the resource types as attributes, for queries and filters alike."""
 
 from __future__ import annotations
 
@@ -147,14 +147,19 @@ class NearCommuneField(Field):
         return NearCommuneTerm(self.name, self.kind, fields._take)
 
 
-# ------------------------------------------------------------------ the five types
+# ------------------------------------------------------------------ the five types of the directory
 
 
-class CommonFields(Fields[R]):
-    """What all five types have."""
+class ResourceFields(Fields[R]):
+    """What every type has."""
 
     id = TokenField("_id")
     last_updated = DateField("_lastUpdated")
+
+
+class CommonFields(ResourceFields[R]):
+    """What the five types of the directory have."""
+
     tag = TokenField("_tag")
 
     def region(self, *regions: str) -> R:
@@ -275,3 +280,28 @@ class PlaceFields(LocationFields[R]):
     def has_offer(self) -> OfferFields[R]:
         """Parameters of an offer that is made there (``_has``)."""
         return OfferFields(self._take, before="_has:HealthcareService:location:")
+
+
+# ------------------------------------------------------------------ beside the directory
+
+
+class TaskFields(ResourceFields[R]):
+    """Parameters of Task; all are drafts in the documents."""
+
+    identifier = IdentifierField("identifier")
+    focus = ReferenceField("focus")  # what the report is about
+    business_status = TokenField("business-status")  # R352
+    authored_on = DateField("authored-on")
+
+
+class QuestionnaireFields(ResourceFields[R]):
+    """Parameters of Questionnaire; all but two are drafts in the documents."""
+
+    identifier = IdentifierField("identifier")
+    context = TokenField("context")
+    status = TokenField("status")
+    version = TokenField("version")
+    title = StringField("title")
+    description = StringField("description")
+    name = StringField("name")
+    date = DateField("date")

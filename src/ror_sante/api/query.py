@@ -8,6 +8,8 @@ from ror_sante.api.fields import (
     HealthcareServiceFields,
     PlaceFields,
     PractitionerFields,
+    QuestionnaireFields,
+    TaskFields,
     WholeOrganizationFields,
 )
 from ror_sante.api.filters import Condition
@@ -78,7 +80,11 @@ class Query:
 
         Args:
             expression: composed from `where`, or a text that is passed on as it is: it is the ROR's own dialect.
+
+        Raises:
+            ConfigurationError: this type has no ``_filter``.
         """
+        look_up(self.resource_type, "_filter")
         return self.raw("_filter", str(expression))
 
     def include(self, key: Include, *, iterate: bool = False) -> Self:
@@ -227,3 +233,24 @@ class PractitionerRoleQuery(PractitionerFields["PractitionerRoleQuery"], Query):
     def __init__(self, params: Iterable[tuple[str, str]] = ()) -> None:
         Query.__init__(self, params)
         PractitionerFields.__init__(self, self._with)
+
+
+class TaskQuery(TaskFields["TaskQuery"], Query):
+    """A search of anomaly reports; the documents call this search a draft, and reading one by its id none."""
+
+    resource_type = "Task"
+    where: ClassVar[TaskFields[Condition]] = TaskFields(Condition.of)
+
+    def __init__(self, params: Iterable[tuple[str, str]] = ()) -> None:
+        Query.__init__(self, params)
+        TaskFields.__init__(self, self._with)
+
+
+class QuestionnaireQuery(QuestionnaireFields["QuestionnaireQuery"], Query):
+    """A search of entry templates; the documents call it a draft. It has no ``_filter``, and so no `where`."""
+
+    resource_type = "Questionnaire"
+
+    def __init__(self, params: Iterable[tuple[str, str]] = ()) -> None:
+        Query.__init__(self, params)
+        QuestionnaireFields.__init__(self, self._with)
