@@ -9,7 +9,12 @@ from importlib.metadata import version
 
 import pytest
 
-pytest_plugins = ["tests.support.listening", "tests.support.soak", "tests.support.tls_servers"]
+pytest_plugins = [
+    "tests.support.keyrings",
+    "tests.support.listening",
+    "tests.support.soak",
+    "tests.support.tls_servers",
+]
 
 LIBRARIES = ("cryptography", "requests", "urllib3", "pytest-httpserver")
 
@@ -58,5 +63,6 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     for name in os.environ:
         if name.upper() in LEAKS | TERMINAL or name.upper().startswith("ROR_SANTE_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")  # never the developer's own
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-settings"))
     monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path_factory.getbasetemp() / "no-settings"))

@@ -100,3 +100,9 @@ def test_every_alert_about_us_is_in_troubleshooting(alert: str, root: Path) -> N
 def test_every_public_name_is_documented(name: str, documentation: str) -> None:
     """Each name that the package exports occurs in the documentation."""
     assert name in documentation
+
+
+def test_no_page_holds_the_marks_of_a_merge(root: Path, documentation: str) -> None:
+    """Two versions of a paragraph, one under the other, are no documentation."""
+    pages = documentation + (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert not re.findall(r"^(?:<{7}|={7}$|>{7}).*", pages, re.MULTILINE)

@@ -99,3 +99,12 @@ def _load_der_key(data: bytes) -> object:
         return load_der_private_key(data, None)
     except TypeError:  # "Password was not given but private key is encrypted": a key all the same
         return None
+
+
+def is_der_key(data: bytes) -> bool:
+    """Tell whether the bytes are a private key in DER, encrypted or not."""
+    try:
+        _load_der_key(data)
+    except READER_ERRORS:
+        return False
+    return True

@@ -20,7 +20,7 @@ from ror_sante.pki.passphrase import PassphraseNeededError
 from ror_sante.pki.pem import read_certificates, read_pem
 from ror_sante.pki.pkcs12 import ClientKey, KeyStore, read_pkcs12
 from ror_sante.pki.verdict import gravest
-from ror_sante.settings import Secret, read_secret
+from ror_sante.settings import Secret, read_secret, recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -113,7 +113,8 @@ class ClientIdentity:
 
         Args:
             settings: the table ``[identity]``, or one of ``[identities.NAME]``.
-            ask: called for the passphrase when one is needed and the settings have none.
+            ask: called for the passphrase when one is needed, the settings have none, and the keyring of the
+                operating system (extra ``keyring``) has none either.
 
         Raises:
             ConfigurationError: no file is named, or as for `from_p12` and `from_pem`.
@@ -122,10 +123,8 @@ class ClientIdentity:
         passphrase, notes = _configured_passphrase(settings)
         try:
             identity = cls._open(settings, passphrase)
-        except PassphraseNeededError:
-            if ask is None:
-                raise
-            identity = cls._open(settings, Secret(ask()))
+        except PassphraseNeededError as needed:
+            identity = cls._open(settings, _further_passphrase(settings, ask, needed))
         return identity.with_intermediates(*settings.intermediates)._noting(notes)
 
     @classmethod
@@ -298,3 +297,17 @@ def _configured_passphrase(settings: IdentitySettings) -> tuple[Secret | None, t
         Severity.WARNING,
     )
     return settings.passphrase, (note,)
+
+
+def _further_passphrase(
+    settings: IdentitySettings, ask: Callable[[], str] | None, needed: PassphraseNeededError
+) -> Secret:
+    """Give the passphrase that the keyring remembers, else the one that somebody types."""
+    assert settings.locked is not None  # noqa: S101  for the type checker: a file that is named was found locked
+    remembered, why = recall(settings.locked)
+    if remembered is not None:
+        return remembered
+    if ask is None:
+        needed.hint = f"{needed.hint} {why}".rstrip()
+        raise needed
+    return Secret(ask())

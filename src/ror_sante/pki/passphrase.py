@@ -6,7 +6,7 @@ import unicodedata
 
 from ror_sante.errors import ConfigurationError, printable
 from ror_sante.pki.hidden import Hidden, Passphrase, hide
-from ror_sante.settings import Secret
+from ror_sante.settings import Remembered, Secret
 
 
 class PassphraseNeededError(ConfigurationError):
@@ -65,6 +65,8 @@ def doubt(passphrase: Secret | Hidden | None, cause: Exception | None) -> str:
     """
     text = _text(passphrase) if passphrase is not None else None
     said = "" if cause is None or "password" in str(cause) else f" The library says: {printable(cause)}"
+    if isinstance(passphrase, Remembered):
+        return " It came from the keyring: `ror-sante identity remember` puts another in its place." + said
     if text == "":
         return " The passphrase given is empty." + said
     blank = " The passphrase given starts or ends with a blank or a line break."

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ror_sante.errors import Pkcs12Error
 from ror_sante.pki.bags import outline
 from ror_sante.pki.chain import is_ca
-from ror_sante.pki.formats import pem_labels, recognise
+from ror_sante.pki.formats import is_der_key, pem_labels, recognise
 from ror_sante.pki.hidden import Hidden, hide
 from ror_sante.pki.listening import READER_ERRORS, heard
 from ror_sante.pki.names import common_name
@@ -88,7 +88,7 @@ def read_pem(
     """
     passphrase, key = hide(passphrase), Hidden(key)
     certificates = read_certificates(certificate, name=certificate_name)
-    private_key, notes = _read_key(key, passphrase, name=key_name)
+    private_key, notes = read_private_key(key, passphrase, name=key_name)
     public = _public_bytes(private_key.public_key())
     leaves = [found for found in certificates if _public_bytes(found.public_key()) == public]
     if not leaves and all(map(is_ca, certificates)):
@@ -111,7 +111,26 @@ def _public_bytes(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _read_key(data: Hidden, passphrase: Secret | Hidden | None, *, name: str) -> tuple[ClientKey, tuple[Finding, ...]]:
+def holds_private_key(data: bytes) -> bool:
+    """Tell whether a file is a private key in PEM or DER, encrypted or not."""
+    labels = pem_labels(data)
+    return any(label.endswith("PRIVATE KEY") for label in labels) if labels else is_der_key(data)
+
+
+def read_private_key(
+    data: Hidden, passphrase: Secret | Hidden | None, *, name: str
+) -> tuple[ClientKey, tuple[Finding, ...]]:
+    """Read a private key in PEM or DER, and say what is odd about it.
+
+    Args:
+        data: the content of the file.
+        passphrase: the key's, or None.
+        name: how messages call the file.
+
+    Raises:
+        Pkcs12Error: it cannot be read, is of a kind that is not used here, or the passphrase is wrong.
+        ConfigurationError: it is encrypted and no passphrase was given.
+    """
     found = sum(label.endswith("PRIVATE KEY") for label in pem_labels(data))
     if found > 1:
         raise Pkcs12Error(f"{name} holds {found} private keys", hint="Keep the one that belongs to the certificate.")

@@ -6,6 +6,7 @@ from ror_sante.settings.bench import SIMULATOR
 from ror_sante.settings.loading import load_settings
 from ror_sante.settings.places import FILE_NAME, find_file, usual_places
 from ror_sante.settings.regional import RegionalPlace, regional_place
+from ror_sante.settings.remembered import Remembered, forget, open_vault, recall, remember
 from ror_sante.settings.secret import Secret, read_secret
 from ror_sante.settings.tables import (
     AnnuaireSettings,
@@ -36,13 +37,18 @@ __all__ = [
     "NetworkSettings",
     "RegionSettings",
     "RegionalPlace",
+    "Remembered",
     "RornSettings",
     "Secret",
     "Settings",
     "Table",
     "find_file",
+    "forget",
     "load_settings",
+    "open_vault",
     "read_secret",
+    "recall",
     "regional_place",
+    "remember",
     "usual_places",
 ]

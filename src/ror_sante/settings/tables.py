@@ -68,6 +68,11 @@ class IdentitySettings(Table, frozen=True, kw_only=True):
         )
 
     @property
+    def locked(self) -> Path | None:
+        """The file that the passphrase opens, or None when none is named."""
+        return self.p12 or self.key
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """What the identity is read from."""
         named = (self.p12, self.certificate, self.key, self.passphrase_file, *self.intermediates)

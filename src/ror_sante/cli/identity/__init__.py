@@ -41,6 +41,14 @@ VERBS: Final = {
         "ror_sante.cli.identity.rehearse:rehearse",
         "Try a renewed P12 on the configured account, while the old one stays in use.",
     ),
+    "remember": (
+        "ror_sante.cli.identity.remember:remember",
+        "Keep the passphrase of a P12 or private key in the keyring of the operating system.",
+    ),
+    "forget": (
+        "ror_sante.cli.identity.forget:forget",
+        "Take the passphrase of a P12 or private key out of the keyring of the operating system.",
+    ),
 }
 
 

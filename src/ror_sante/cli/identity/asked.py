@@ -10,7 +10,7 @@ import click
 from ror_sante.cli.place import Flags, settings_of
 from ror_sante.errors import ConfigurationError, Severity, printable
 from ror_sante.pki.passphrase import PassphraseNeededError
-from ror_sante.settings import Secret, read_secret
+from ror_sante.settings import Secret, read_secret, recall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ _LONG_ENOUGH: Final = 12
 
 
 def passphrase_of(file: Path, given: Path | None, *, what: str = "Passphrase") -> Secret:
-    """Get a passphrase: from ``--passphrase-file``, then the variable, then the prompt.
+    """Get a passphrase: from ``--passphrase-file``, then the variable, then the keyring, then the prompt.
 
     Args:
         file: what it opens.
@@ -34,11 +34,14 @@ def passphrase_of(file: Path, given: Path | None, *, what: str = "Passphrase") -
         ConfigurationError: there is none, or its file cannot be read.
     """
     found = silent_passphrase(file, given)
-    return _asked(what, confirm=False) if found is None else found
+    if found is not None:
+        return found
+    remembered, why = recall(file)
+    return typed_passphrase(what, why=why) if remembered is None else remembered
 
 
 def silent_passphrase(file: Path, given: Path | None) -> Secret | None:
-    """Get a passphrase as `passphrase_of` does, without asking anybody."""
+    """Get a passphrase as `passphrase_of` does, without asking anybody, nor the keyring."""
     table = settings_of(Flags(p12=file, passphrase_file=given)).identity
     if table is not None and table.passphrase_file is not None:
         return Secret(read_secret(table.passphrase_file))
@@ -52,7 +55,7 @@ def new_passphrase_of(file: Path, given: Path | None, *, what: str = "New passph
         ConfigurationError: there is none, it is empty, or its file cannot be read.
     """
     found = silent_passphrase(file, given)
-    secret = _asked(what, confirm=True) if found is None else found
+    secret = typed_passphrase(what, confirm=True) if found is None else found
     warn_if_short(secret)
     return secret
 
@@ -63,11 +66,21 @@ def warn_if_short(secret: Secret) -> None:
         sys.stderr.write(f"warning: the passphrase has fewer than {_LONG_ENOUGH} characters: it can be guessed.\n")
 
 
-def _asked(what: str, *, confirm: bool) -> Secret:
+def typed_passphrase(what: str, *, confirm: bool = False, why: str = "") -> Secret:
+    """Ask for a passphrase at the terminal.
+
+    Args:
+        what: how the prompt calls it.
+        confirm: ask twice.
+        why: for the error when nobody sits there, why another source was no help.
+
+    Raises:
+        ConfigurationError: nobody sits there, or the two answers differ.
+    """
     if not sys.stdin.isatty():
         raise PassphraseNeededError(
             "a passphrase is needed and none was given",
-            hint="Give it with --passphrase-file, ROR_SANTE_IDENTITY_PASSPHRASE or at the prompt.",
+            hint=f"Give it with --passphrase-file, ROR_SANTE_IDENTITY_PASSPHRASE or at the prompt. {why}".rstrip(),
         )
     answer: str = click.prompt(what, hide_input=True, default="", show_default=False, err=True)
     if confirm and click.prompt("Again", hide_input=True, default="", show_default=False, err=True) != answer:
