@@ -252,6 +252,19 @@ def test_harden_writes_the_platforms_file_again(run: Callable[..., Any], files: 
     assert not any(is_ca(one) and one.subject == one.issuer for one in made.chain)
 
 
+def test_a_passphrase_that_java_cannot_take_is_warned_about(
+    run: Callable[..., Any], here: Path, pki: SimulatorPki
+) -> None:
+    """Accents are good for every other tool, and one word of ASCII brings no warning."""
+    (here / "new.pass").write_text("été à la plage", encoding="utf-8")
+    (here / "client.p12").write_bytes(pki.p12(pki.client(), PASSPHRASE))
+    words = ["harden", "client.p12", "--passphrase-file", "client.pass", "--compatible", "--out"]
+    warned = run("identity", *words, "new.p12", "--new-passphrase-file", "new.pass")
+    assert "more than ASCII: Java does not open a P12 under it" in warned.err
+    assert "ASCII" not in run("identity", *words, "same.p12").err
+    assert len(ClientIdentity.from_p12(here / "new.p12", "été à la plage").chain) == 2
+
+
 def test_harden_with_a_wrong_passphrase_makes_nothing(run: Callable[..., Any], files: Any) -> None:
     """Exit code 3, no file."""
     (files.folder / "wrong.pass").write_text("wrong")

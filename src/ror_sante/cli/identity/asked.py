@@ -49,21 +49,23 @@ def silent_passphrase(file: Path, given: Path | None) -> Secret | None:
 
 
 def new_passphrase_of(file: Path, given: Path | None, *, what: str = "New passphrase") -> Secret:
-    """Get the passphrase of a file that is to be made, asked for twice; a short one is warned about.
+    """Get the passphrase of a file that is to be made, asked for twice; a doubtful one is warned about.
 
     Raises:
         ConfigurationError: there is none, it is empty, or its file cannot be read.
     """
     found = silent_passphrase(file, given)
     secret = typed_passphrase(what, confirm=True) if found is None else found
-    warn_if_short(secret)
+    warn_about(secret)
     return secret
 
 
-def warn_if_short(secret: Secret) -> None:
-    """Warn about a passphrase that can be guessed."""
+def warn_about(secret: Secret) -> None:
+    """Warn about a passphrase that can be guessed, or that a tool cannot take."""
     if len(secret) < _LONG_ENOUGH:
         sys.stderr.write(f"warning: the passphrase has fewer than {_LONG_ENOUGH} characters: it can be guessed.\n")
+    if not secret.isascii():  # OpenJDK 17 says "Password is not ASCII" of any P12
+        sys.stderr.write("warning: the passphrase holds more than ASCII: Java does not open a P12 under it.\n")
 
 
 def typed_passphrase(what: str, *, confirm: bool = False, why: str = "") -> Secret:

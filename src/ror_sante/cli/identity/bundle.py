@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ror_sante.cli.identity.asked import passphrase_of, say, silent_passphrase, warn_if_short
+from ror_sante.cli.identity.asked import passphrase_of, say, silent_passphrase, warn_about
 from ror_sante.cli.verb import Verb, ending
 from ror_sante.disk import write_new
 from ror_sante.pki.bags import outline
@@ -77,7 +77,7 @@ def bundle(
 def renewed(secret: Secret, out: Path, given: Path | None) -> Secret:
     """Give the passphrase of a new P12: the one of ``--new-passphrase-file``, else the one at hand."""
     new = silent_passphrase(out, given) if given is not None else None
-    warn_if_short(secret if new is None else new)
+    warn_about(secret if new is None else new)
     return secret if new is None else new
 
 
