@@ -11,6 +11,7 @@ import pytest
 
 pytest_plugins = [
     "tests.support.keyrings",
+    "tests.support.keys",
     "tests.support.listening",
     "tests.support.soak",
     "tests.support.tls_servers",
