@@ -166,7 +166,11 @@ def lies(result: RegionalResult, plans: dict[str, Plan], truth: dict[str, frozen
 
 
 @pytest.mark.parametrize(
-    "rounds", [pytest.param(QUICK, id=f"{QUICK}"), pytest.param(FULL, id=f"{FULL}", marks=pytest.mark.soak)]
+    "rounds",
+    [
+        pytest.param(QUICK, id=f"{QUICK}", marks=pytest.mark.long),
+        pytest.param(FULL, id=f"{FULL}", marks=pytest.mark.soak),
+    ],
 )
 def test_every_account_is_true(country: Country, soak: Callable[..., None], rounds: int) -> None:
     """Whatever is done to regions, each search accounts for all eighteen as it was, and gives their rows alone."""

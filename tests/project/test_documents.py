@@ -24,6 +24,8 @@ from ror_sante.settings import load_settings
 if TYPE_CHECKING:
     from sybil import Example
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 

@@ -18,6 +18,8 @@ from ror_sante.simulator.server import Simulator, Variants
 from ror_sante.sync.annuaire.archive import check
 from ror_sante.sync.annuaire.download import versions
 
+pytestmark = pytest.mark.long
+
 Make = Callable[..., Any]
 
 NAME = "Extraction_ProSanteConnect"

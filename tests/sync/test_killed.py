@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 Make = Callable[..., Any]
 
 # Runs the command and kills its own process at the n-th thing that it does to a file or a socket.
