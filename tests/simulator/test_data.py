@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 from ror_sante.errors import ConfigurationError
 from ror_sante.simulator import vocabulary as words
-from ror_sante.simulator.data import Directory
+from ror_sante.simulator.data import FIRST_ID, Directory
 from ror_sante.simulator.records import TYPES, Record
-from ror_sante.simulator.search import BadSearchError, distance, parameter_names, parameter_type, parse
+from ror_sante.simulator.search import REVINCLUDES, BadSearchError, distance, parameter_names, parameter_type, parse
+from ror_sante.simulator.sequences import Glimpse
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -581,3 +583,45 @@ def test_revinclude_brings_who_refers(directory: Directory) -> None:
     matches, included = brought(directory, "Location", ("_id", "252001"), ("_revinclude", "HealthcareService:location"))
     assert included
     assert all(matches[0].reference in record.links["location"] for record in included)
+
+
+# ------------------------------------------------------------------ any size
+
+
+@pytest.mark.parametrize("region", ["", "11"])
+def test_a_look_at_a_part_of_a_record_sees_what_the_record_holds(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of many records draws of each what it compares, and no more."""
+    monkeypatch.setattr("ror_sante.simulator.data.KEPT", 10)
+    directory = Directory(130, 3, region=region, shared=5)
+    for name in TYPES:
+        seen = [*directory.scan(name)]
+        assert all(isinstance(one, Glimpse) for one in seen)
+        assert len(seen) == len(directory.records(name))
+        for one, record in zip(seen, directory.records(name), strict=True):
+            for field in (*Record.__dataclass_fields__, "reference"):
+                assert getattr(one, field) == getattr(record, field)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 130])
+def test_who_refers_to_a_record_is_found_without_a_look_at_all(size: int) -> None:
+    """The same records in the same order as a look at every one gives."""
+    directory = Directory(size, 3)
+    for key in (*REVINCLUDES, "Organization:partof"):
+        referrer, _, link = key.partition(":")
+        for target in (record.reference for name in TYPES for record in directory.records(name)):
+            every = [one for one in directory.records(referrer) if target in one.links.get(link, ())]
+            assert directory.referrers(key, target) == every
+
+
+def test_a_million_offers_are_there_at_once_and_take_no_memory() -> None:
+    """A record is made when it is asked for: the first page, the last offer, the file of an export."""
+    large = Directory(1_000_000)
+    tracemalloc.start()
+    try:
+        matches = parse(large, "HealthcareService", [("_revinclude", "PractitionerRole:service")]).matches(large)
+        assert len(matches) == 1_000_000
+        assert matches[-1].id == str(FIRST_ID["HealthcareService"] + 999_999)
+        assert large.get(f"Organization/{FIRST_ID['Organization'] + 600_000}") is not None
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()

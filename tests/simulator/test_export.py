@@ -52,6 +52,21 @@ def test_an_export_holds_every_offer_once_and_what_is_linked(run: Any, call: Any
     assert max(seen.values()) > 1  # the same organization is linked in several slices
 
 
+@pytest.mark.parametrize(("counted", "told"), [(40, True), (39, False)])
+def test_the_files_of_a_large_export_are_not_counted(
+    run: Any, call: Any, monkeypatch: pytest.MonkeyPatch, counted: int, told: bool
+) -> None:
+    """The manifest would wait for every resource; each file is made when it is asked for."""
+    monkeypatch.setattr("ror_sante.simulator.export._COUNTED", counted)
+    caller = call(run(size=40, variants=Variants(export_slice=15)))
+    output = manifest_of(caller)["output"]
+    assert [("count" in file) for file in output] == [told] * 3
+    assert (
+        sum(name.startswith("HealthcareService") for file in output for name in references(caller.follow(file["url"])))
+        == 40
+    )
+
+
 def test_a_job_says_how_far_it_is(run: Any, call: Any) -> None:
     """As many 202 as the variant says, each with its progress, then the manifest as often as it is asked for."""
     caller = call(run(variants=Variants(export_polls=2, export_wait=7)))

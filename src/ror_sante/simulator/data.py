@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
@@ -13,11 +13,13 @@ from ror_sante.errors import ConfigurationError
 from ror_sante.simulator import vocabulary as words
 from ror_sante.simulator.payloads import payload
 from ror_sante.simulator.records import TYPES, Record
+from ror_sante.simulator.sequences import KEPT, Glimpse, drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ror_sante.simulator.records import Token
+    from ror_sante.simulator.sequences import Records
 
 T = TypeVar("T")
 
@@ -72,7 +74,17 @@ class Directory:
         self._towns = tuple(city for city in (*words.CITIES, *words.OVERSEAS) if city.region == region) or words.CITIES
         self._before = int(region or 0) * _REGION_NUMBERS
         self._encoded = lru_cache(maxsize=_CACHED)(self._encode)
-        self._referrers: dict[str, dict[str, list[Record]]] = {}
+        self._offer_draws = {
+            "codes": lambda _, number: _coded(self._choices(number), self._special(number)[0]),
+            "links": lambda _, number: self._offer_links(number),
+        }
+        self._draws = {
+            "id": lambda name, number: str(FIRST_ID[name] + number),
+            "reference": lambda name, number: f"{name}/{FIRST_ID[name] + number}",
+            "updated": lambda name, number: self._updated(*self._nature(name, number)[:2]),
+            "city": lambda name, number: self._city_of(*self._nature(name, number)),
+            "identifiers": lambda name, number: self._identifiers(*self._nature(name, number)),
+        }
 
     def __repr__(self) -> str:
         return f"Directory(size={self.size}, seed={self.seed})"
@@ -87,6 +99,16 @@ class Directory:
         """
         found: Sequence[Record] = getattr(self, resource_type)
         return found
+
+    def scan(self, resource_type: str) -> Iterable[Record]:
+        """Give every record of a type as `records` does, for a look at a part of each."""
+        records = self.records(resource_type)
+        if len(records) <= KEPT:
+            return records
+        numbers = range(len(records))
+        draws = self._draws | (self._offer_draws if resource_type == "HealthcareService" else {})
+        seen = (Glimpse(resource_type, each, draw=draws, whole=records.__getitem__) for each in numbers)
+        return cast("Iterable[Record]", seen)
 
     def get(self, reference: str) -> Record | None:
         """Find a record by its reference, such as ``Location/252001``."""
@@ -105,16 +127,31 @@ class Directory:
             key: resource type and search parameter, such as ``PractitionerRole:service``.
             reference: of the record referred to.
         """
-        if key not in self._referrers:
-            self._referrers[key] = self._reversed(*key.split(":"))
-        return self._referrers[key].get(reference, ())
+        target = self.get(reference)
+        if target is None:
+            return ()
+        resource_type, _, parameter = key.partition(":")
+        records = self.records(resource_type)
+        near = (records[number] for number in self._around(key, target))
+        return [record for record in near if reference in record.links.get(parameter, ())]
 
-    def _reversed(self, resource_type: str, parameter: str) -> dict[str, list[Record]]:
-        found: dict[str, list[Record]] = {}
-        for record in self.records(resource_type):
-            for target in record.links.get(parameter, ()):
-                found.setdefault(target, []).append(record)
-        return found
+    def _around(self, key: str, target: Record) -> range:
+        """Give the numbers among which those are that refer to a record; a few others may be among them."""
+        before = {"EJ": 0, "EG": self._legals, "OI": self._legals + self._sites}.get(target.kind, 0)
+        own, offers_a_site = target.number - before, _OFFERS_A_UNIT * _UNITS_A_SITE
+        if key == "Organization:partof":
+            if target.kind == "EJ":
+                return _part(own, _SITES_A_LEGAL, after=self._legals, end=self._legals + self._sites)
+            after = self._legals + self._sites
+            return _part(own, _UNITS_A_SITE, after=after, end=after + self._units) if target.kind == "EG" else range(0)
+        site = own if target.kind == "EG" else own // _UNITS_A_SITE
+        if target.type == "HealthcareService":
+            site = own // offers_a_site
+        offers = _part(site, offers_a_site, after=0, end=self.size) if target.kind != "EJ" else range(0)
+        if key.startswith("HealthcareService:"):
+            return offers
+        # Of each five offers four have a role.
+        return range(offers.start * 4 // 5, min(offers.stop * 4 // 5 + 1, self.size * 4 // 5)) if offers else offers
 
     def body(self, record: Record) -> bytes:
         """Give the JSON of a record."""
@@ -126,33 +163,33 @@ class Directory:
     # -------------------------------------------------------------- the records, type by type
 
     @cached_property
-    def HealthcareService(self) -> list[Record]:  # noqa: N802  named as FHIR names the type
+    def HealthcareService(self) -> Records:  # noqa: N802  named as FHIR names the type
         """Offers of care."""
-        return [self._offer(number) for number in range(self.size)]
+        return drawn(self._offer, self.size)
 
     @cached_property
-    def Location(self) -> list[Record]:  # noqa: N802  likewise
+    def Location(self) -> Records:  # noqa: N802  likewise
         """Places: one for every unit."""
-        return [self._location(number) for number in range(self._units)]
+        return drawn(self._location, self._units)
 
     @cached_property
-    def Organization(self) -> list[Record]:  # noqa: N802  likewise
+    def Organization(self) -> Records:  # noqa: N802  likewise
         """Legal entities (EJ), then their sites (EG), then the units of these (OI)."""
-        return [
-            *(self._legal(number) for number in range(self._legals)),
-            *(self._site(number) for number in range(self._sites)),
-            *(self._unit(number) for number in range(self._units)),
-        ]
+        return drawn(self._an_organization, self._legals + self._sites + self._units)
+
+    def _an_organization(self, number: int) -> Record:
+        word, own, _ = self._nature("Organization", number)
+        return {"legal": self._legal, "site": self._site, "unit": self._unit}[word](own)
 
     @cached_property
-    def Practitioner(self) -> list[Record]:  # noqa: N802  likewise
+    def Practitioner(self) -> Records:  # noqa: N802  likewise
         """People: eight for 25 offers."""
-        return [self._practitioner(number) for number in range(self._people)]
+        return drawn(self._practitioner, self._people)
 
     @cached_property
-    def PractitionerRole(self) -> list[Record]:  # noqa: N802  likewise
+    def PractitionerRole(self) -> Records:  # noqa: N802  likewise
         """What people do where: a role for four offers of five, so that most people have several."""
-        return [self._role(number) for number in range(self.size * 4 // 5)]
+        return drawn(self._role, self.size * 4 // 5)
 
     @property
     def _units(self) -> int:
@@ -184,21 +221,61 @@ class Directory:
     def _city(self, site: int) -> words.City:
         return self._pick(self._towns, "city", site)
 
+    def _city_of(self, word: str, own: int, site: int) -> words.City:
+        return self._pick(self._towns, "home", own) if word == "practitioner" else self._city(site)
+
+    def _nature(self, resource_type: str, number: int) -> tuple[str, int, int]:
+        """Give what a record is drawn by, its number among those, and its site."""
+        match resource_type:
+            case "HealthcareService":
+                return "offer", number, number // _OFFERS_A_UNIT // _UNITS_A_SITE
+            case "Location":
+                return "location", number, number // _UNITS_A_SITE
+            case "Practitioner":
+                return "practitioner", number, 0
+            case "PractitionerRole":
+                return "role", number, _offer_of(number) // _OFFERS_A_UNIT // _UNITS_A_SITE
+        if number < self._legals:
+            return "legal", number, number * _SITES_A_LEGAL
+        number -= self._legals
+        if number < self._sites:
+            return "site", number, number
+        number -= self._sites
+        return "unit", number, number // _UNITS_A_SITE
+
+    def _identifiers(self, word: str, own: int, site: int) -> tuple[Token, ...]:
+        match word:
+            case "practitioner":
+                return ((words.RPPS, _RPPS.format(self._before + own)),)
+            case "role":
+                return (("", _ROLE.format(self._before + own)),)
+            case "offer":
+                region = _SHARED_BY if own < self._shared else self._city(site).region
+                return (("", f"{region}/{300_000 + own}"),)
+            case "location":
+                return (
+                    (words.LOCATION_ID, f"{self._city(site).region}/{190_000 + own}"),
+                    (words.LOCATION_ID, f"1{_FINESS_SITE.format(self._before + site)}/SIM{own:05d}"),
+                )
+            case "unit":
+                return ((words.OI, f"{self._city(site).region}/{70_000 + own}"),)
+        finess = (_FINESS_LEGAL if word == "legal" else _FINESS_SITE).format(self._before + own)
+        legal = own if word == "legal" else own // _SITES_A_LEGAL
+        siren = _SIREN.format(self._before + legal)
+        return (
+            (words.ID_NAT_STRUCT, f"1{finess}"),
+            (words.FINESS, finess),
+            (words.SIRENE, siren if word == "legal" else f"{siren}{own:05d}"),
+        )
+
     # -------------------------------------------------------------- one of each
 
     def _offer(self, number: int) -> Record:
         unit = number // _OFFERS_A_UNIT
         site = unit // _UNITS_A_SITE
         city = self._city(site)
-        chosen = {
-            "specialty": (words.ACTIVITY, self._pick(words.ACTIVITIES, "activity", number)),
-            "characteristic": (words.CARE_MODE, self._pick(words.CARE_MODES, "mode", number)),
-            "service-category": (words.CATEGORY, self._pick(words.CATEGORIES, "category", site)),
-            "service-type": (words.FIELD, self._pick(words.FIELDS, "field", unit)),
-        }
-        places = [unit] if self._draw("far", number, 10) else [unit, site * _UNITS_A_SITE]
-        special, special_display = self._pick(words.SPECIALISATIONS, "special", number)
-        provider = self._organization("OI", unit) if self._draw("direct", number, 5) else self._organization("EG", site)
+        chosen = self._choices(number)
+        special, special_display = self._special(number)
         activity, mode = chosen["specialty"][1][1], chosen["characteristic"][1][1]
         return Record(
             "HealthcareService",
@@ -207,15 +284,33 @@ class Directory:
             self._updated("offer", number),
             city,
             name=f"{activity} - {mode}",
-            identifiers=(("", f"{_SHARED_BY if number < self._shared else city.region}/{300_000 + number}"),),
-            codes={name: ((system, code),) for name, (system, (code, _)) in chosen.items()}
-            | {"characteristic": ((words.CARE_MODE, chosen["characteristic"][1][0]), (words.SPECIALISATION, special))},
+            identifiers=self._identifiers("offer", number, site),
+            codes=_coded(chosen, special),
             displays={name: display for name, (_, (_, display)) in chosen.items()} | {"special": special_display},
-            links={
-                "organization": (provider,),
-                "location": tuple(f"Location/{FIRST_ID['Location'] + place}" for place in dict.fromkeys(places)),
-            },
+            links=self._offer_links(number),
         )
+
+    def _choices(self, number: int) -> dict[str, tuple[str, tuple[str, str]]]:
+        unit = number // _OFFERS_A_UNIT
+        return {
+            "specialty": (words.ACTIVITY, self._pick(words.ACTIVITIES, "activity", number)),
+            "characteristic": (words.CARE_MODE, self._pick(words.CARE_MODES, "mode", number)),
+            "service-category": (words.CATEGORY, self._pick(words.CATEGORIES, "category", unit // _UNITS_A_SITE)),
+            "service-type": (words.FIELD, self._pick(words.FIELDS, "field", unit)),
+        }
+
+    def _special(self, number: int) -> tuple[str, str]:
+        return self._pick(words.SPECIALISATIONS, "special", number)
+
+    def _offer_links(self, number: int) -> dict[str, tuple[str, ...]]:
+        unit = number // _OFFERS_A_UNIT
+        site = unit // _UNITS_A_SITE
+        places = [unit] if self._draw("far", number, 10) else [unit, site * _UNITS_A_SITE]
+        provider = self._organization("OI", unit) if self._draw("direct", number, 5) else self._organization("EG", site)
+        return {
+            "organization": (provider,),
+            "location": tuple(f"Location/{FIRST_ID['Location'] + place}" for place in dict.fromkeys(places)),
+        }
 
     def _location(self, number: int) -> Record:
         site = number // _UNITS_A_SITE
@@ -237,10 +332,7 @@ class Directory:
             self._updated("location", number),
             city,
             name=f"{display} {number % _UNITS_A_SITE + 1}",
-            identifiers=(
-                (words.LOCATION_ID, f"{city.region}/{190_000 + number}"),
-                (words.LOCATION_ID, f"1{_FINESS_SITE.format(self._before + site)}/SIM{number:05d}"),
-            ),
+            identifiers=self._identifiers("location", number, site),
             codes=codes,
             displays={"type": display},
             links={"organization": (self._organization("EG", site),)},
@@ -251,7 +343,6 @@ class Directory:
         )
 
     def _legal(self, number: int) -> Record:
-        finess = _FINESS_LEGAL.format(self._before + number)
         name, status = self._pick(words.LEGAL_NAMES, "legal", number)
         return Record(
             "Organization",
@@ -261,17 +352,12 @@ class Directory:
             self._city(number * _SITES_A_LEGAL),
             name=f"{name} n° {number + 1}",
             kind="EJ",
-            identifiers=(
-                (words.ID_NAT_STRUCT, f"1{finess}"),
-                (words.FINESS, finess),
-                (words.SIRENE, _SIREN.format(self._before + number)),
-            ),
+            identifiers=self._identifiers("legal", number, number * _SITES_A_LEGAL),
             codes={"type": ((words.LEGAL_STATUS, status),)},
             displays={"type": words.LEGAL_STATUSES[status]},
         )
 
     def _site(self, number: int) -> Record:
-        finess = _FINESS_SITE.format(self._before + number)
         legal = number // _SITES_A_LEGAL
         code, display = self._pick(words.ESTABLISHMENTS, "establishment", number)
         return Record(
@@ -282,11 +368,7 @@ class Directory:
             self._city(number),
             name=f"{self._pick(words.SITE_NAMES, 'site', number)} {number + 1}",
             kind="EG",
-            identifiers=(
-                (words.ID_NAT_STRUCT, f"1{finess}"),
-                (words.FINESS, finess),
-                (words.SIRENE, f"{_SIREN.format(self._before + legal)}{number:05d}"),
-            ),
+            identifiers=self._identifiers("site", number, number),
             codes={"type": ((words.ESTABLISHMENT, code),)},
             displays={"type": display},
             links={"partof": (self._organization("EJ", legal),)},
@@ -304,7 +386,7 @@ class Directory:
             city,
             name=f"Unité {number % _UNITS_A_SITE + 1} - {display}",
             kind="OI",
-            identifiers=((words.OI, f"{city.region}/{70_000 + number}"),),
+            identifiers=self._identifiers("unit", number, site),
             codes={"type": ((words.CARE_MODE, code),)},
             displays={"type": display},
             links={"partof": (self._organization("EG", site),)},
@@ -321,11 +403,11 @@ class Directory:
             name=self._pick(words.FAMILY_NAMES, "family", number),
             given=given,
             kind=gender,
-            identifiers=((words.RPPS, _RPPS.format(self._before + number)),),
+            identifiers=self._identifiers("practitioner", number, 0),
         )
 
     def _role(self, number: int) -> Record:
-        offer = number + number // 4  # the fifth of each five offers has none
+        offer = _offer_of(number)
         site = offer // _OFFERS_A_UNIT // _UNITS_A_SITE
         person = self.Practitioner[self._draw("person", number, self._people)]
         code, display = self._pick(words.PROFESSIONS, "profession", person.number)
@@ -338,7 +420,7 @@ class Directory:
             self._city(site),
             name=person.name,
             given=person.given,
-            identifiers=(("", _ROLE.format(self._before + number)),),
+            identifiers=self._identifiers("role", number, site),
             codes={"role": ((words.PROFESSION, code),), "mode": ((words.EXERCISE_MODE, mode),)},
             displays={"role": display, "mode": mode_display},
             links={
@@ -351,3 +433,17 @@ class Directory:
     def _organization(self, kind: str, number: int) -> str:
         before = {"EJ": 0, "EG": self._legals, "OI": self._legals + self._sites}[kind]
         return f"Organization/{FIRST_ID['Organization'] + before + number}"
+
+
+def _coded(chosen: dict[str, tuple[str, tuple[str, str]]], special: str) -> dict[str, tuple[Token, ...]]:
+    codes: dict[str, tuple[Token, ...]] = {name: ((system, code),) for name, (system, (code, _)) in chosen.items()}
+    return codes | {"characteristic": (*codes["characteristic"], (words.SPECIALISATION, special))}
+
+
+def _offer_of(role: int) -> int:
+    return role + role // 4  # the fifth of each five offers has none
+
+
+def _part(number: int, size: int, *, after: int, end: int) -> range:
+    """Give the numbers of one part of so many: they begin after others, and end somewhere."""
+    return range(after + number * size, min(after + (number + 1) * size, end))

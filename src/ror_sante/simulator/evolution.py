@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,9 +13,10 @@ from ror_sante.errors import ConfigurationError
 from ror_sante.simulator.data import Directory
 from ror_sante.simulator.payloads import payload
 from ror_sante.simulator.records import TYPES, Record
+from ror_sante.simulator.sequences import Records
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 class Evolved(Directory):
@@ -35,29 +36,39 @@ class Evolved(Directory):
 
     def records(self, resource_type: str) -> Sequence[Record]:
         """Give every record of a type that is left, in the order of their ids."""
-        return list(self._now[resource_type].values())
+        first = self._first.records(resource_type)
+        return Records(lambda place: self._as_it_is(first[place]), self._left(resource_type))
+
+    def scan(self, resource_type: str) -> Iterable[Record]:
+        """Give every record of a type that is left, for a look at a part of each."""
+        left = (one for one in self._first.scan(resource_type) if one.reference not in self.gone)
+        return map(self._as_it_is, left)
 
     def get(self, reference: str) -> Record | None:
         """Find a record by its reference."""
-        return self._now.get(reference.partition("/")[0], {}).get(reference)
+        found = None if reference in self.gone else self._first.get(reference)
+        return None if found is None else self._as_it_is(found)
+
+    def referrers(self, key: str, reference: str) -> Sequence[Record]:
+        """Find who refers to a record, and is left."""
+        found = self._first.referrers(key, reference)
+        return [self._as_it_is(one) for one in found if one.reference not in self.gone]
 
     def body(self, record: Record) -> bytes:
         """Give the JSON of a record."""
         return msgspec.json.encode(payload(record))
 
-    @cached_property
-    def _now(self) -> dict[str, dict[str, Record]]:
-        return {
-            name: {one.reference: self._as_it_is(one) for one in self._first.records(name) if self._is_left(one)}
-            for name in TYPES
-        }
-
-    def _is_left(self, record: Record) -> bool:
-        return record.reference not in self.gone
+    def _left(self, resource_type: str) -> Sequence[int]:
+        gone = {one.number for one in map(self._first.get, self.gone) if one is not None and one.type == resource_type}
+        count = len(self._first.records(resource_type))
+        return array("Q", (number for number in range(count) if number not in gone)) if gone else range(count)
 
     def _as_it_is(self, record: Record) -> Record:
         at = self.edited.get(record.reference)
-        return record if at is None else replace(record, updated=at, name=f"{record.name} (revu)")
+        if at is None:
+            return record
+        whole = self._first.records(record.type)[record.number]
+        return replace(whole, updated=at, name=f"{whole.name} (revu)")
 
 
 def evolved(before: Directory, *, at: int, edited: Mapping[str, int], gone: Mapping[str, int]) -> Evolved:
@@ -73,7 +84,7 @@ def evolved(before: Directory, *, at: int, edited: Mapping[str, int], gone: Mapp
         ConfigurationError: no such type, or more than there are.
     """
     earlier = before if isinstance(before, Evolved) else Evolved(before, edited={}, gone=())
-    left = {name: [one.reference for one in earlier.records(name)] for name in {**edited, **gone} if name in TYPES}
+    left = {name: [one.reference for one in earlier.scan(name)] for name in {**edited, **gone} if name in TYPES}
     step = len(earlier.edited) + len(earlier.gone)  # and not the time: the same calls draw the same records
     drawn: dict[str, int] = {}
     vanished: list[str] = []

@@ -34,6 +34,7 @@ OPERATIONS: Final = (KICK_OFF, POLL, FILE)
 ERRORS: Final = "errors.json"  # the file of errors of any job
 
 _JOBS: Final = 32  # that are kept; an older one is lost
+_COUNTED: Final = 50_000  # offers of a job up to which the manifest counts the resources of each file
 _NDJSON: Final = "application/fhir+ndjson"
 # Page "export": NDJSON is not supported. A raw "+" in the address of its samples decodes to a blank.
 _FORMATS: Final = ("application/json", "application/fhir+json", "application/fhir json")
@@ -76,11 +77,11 @@ class Listed:
 
     Attributes:
         url: where it is.
-        count: resources in it.
+        count: resources in it, or None when nobody counted.
     """
 
     url: str
-    count: int
+    count: int | None
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,15 @@ class Manifest:
             "transactionTime": self.started,
             "request": self.request,
             "requiresAccessToken": True,
-            "output": [{"type": "Bundle", "url": file.url, "count": file.count} for file in self.output],
-            "error": [{"type": "OperationOutcome", "url": file.url, "count": file.count} for file in self.error],
+            "output": [_listed("Bundle", file) for file in self.output],
+            "error": [_listed("OperationOutcome", file) for file in self.error],
         }
         return msgspec.json.encode(content | dict(self.extra))
+
+
+def _listed(kind: str, file: Listed) -> dict[str, Any]:
+    counted = {} if file.count is None else {"count": file.count}
+    return {"type": kind, "url": file.url} | counted
 
 
 @dataclass(frozen=True)
@@ -160,15 +166,21 @@ class _Job:
     polls: int
 
     @cached_property
-    def slices(self) -> list[tuple[Record, ...]]:
-        matches = self.search.matches(self.directory)
-        return [
-            self._with_linked(matches[start : start + self.slice_size])
-            for start in range(0, len(matches), self.slice_size)
-        ]
+    def matches(self) -> Sequence[Record]:
+        return self.search.matches(self.directory)
 
-    def _with_linked(self, matches: Sequence[Record]) -> tuple[Record, ...]:
+    @property
+    def files(self) -> int:
+        return -(-len(self.matches) // self.slice_size)
+
+    def part(self, number: int) -> tuple[Record, ...]:
+        """Give the records of one file, made when it is asked for."""
+        matches = self.matches[number * self.slice_size : (number + 1) * self.slice_size]
         return (*matches, *self.search.included(self.directory, matches))
+
+    def count(self, number: int) -> int | None:
+        """Count the records of one file; None for a job so large that counting alone would take minutes."""
+        return len(self.part(number)) if len(self.matches) <= _COUNTED else None
 
 
 class ExportService:
@@ -243,7 +255,7 @@ class ExportService:
             wait = ("Retry-After", str(self._variants.export_wait))
             return Reply(202, Pending(), JSON, (("X-Progress", f"En cours : {percent} %"), wait))
         where = f"{self._base()}/{FILE}/{key}"
-        files = tuple(Listed(f"{where}/{number}.json", len(part)) for number, part in enumerate(job.slices))
+        files = tuple(Listed(f"{where}/{number}.json", job.count(number)) for number in range(job.files))
         bare = self._variants.manifest == "bare"
         return Reply(200, Manifest(job.started, job.request, files, bare=bare), JSON)
 
@@ -261,10 +273,10 @@ class ExportService:
             return lost_job(key)
         if name == ERRORS:
             return Reply(200, _REPORT)
-        if not (number.isascii() and number.isdecimal() and int(number[:9]) < len(job.slices)):
+        if not (number.isascii() and number.isdecimal() and int(number[:9]) < job.files):
             return outcome(404, "not-found", "Ce fichier n'existe pas.")
         ndjson = self._variants.export_files == "ndjson"
-        body = ExportFile(self._base(), job.slices[int(number[:9])], job.directory, ndjson)
+        body = ExportFile(self._base(), job.part(int(number[:9])), job.directory, ndjson)
         return Reply(200, body, _NDJSON if ndjson else FHIR_JSON)
 
     def _job(self, key: str) -> _Job | None:

@@ -446,7 +446,7 @@ _TABLE: Final = (
         "export-wrong-count",
         "The manifest announces one resource more in each file than there is.",
         "manifest",
-        lambda scene: _refiled(scene, lambda file: replace(file, count=file.count + 1)),
+        lambda scene: _refiled(scene, lambda file: replace(file, count=(file.count or 0) + 1)),
     ),
     Fault(
         "export-unknown-keys",

@@ -6,6 +6,7 @@ import calendar
 import math
 import re
 import unicodedata
+from array import array
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ror_sante.simulator import filters
 from ror_sante.simulator.payloads import payload
+from ror_sante.simulator.sequences import Records
 from ror_sante.simulator.vocabulary import CITIES, REGION
 
 if TYPE_CHECKING:
@@ -99,11 +101,13 @@ class Search:
     def matches(self, directory: Directory) -> Sequence[Record]:
         """Give the records that pass every test."""
         records = directory.records(self.resource_type)
-        if self.tests:
-            records = [record for record in records if all(test(record) for test in self.tests)]
+        if not self.tests and not self.order:
+            return records
+        seen = enumerate(directory.scan(self.resource_type))
+        found: Iterable[tuple[int, Record]] = (pair for pair in seen if all(test(pair[1]) for test in self.tests))
         for key, backwards in reversed(self.order):
-            records = sorted(records, key=key, reverse=backwards)
-        return records
+            found = sorted(found, key=_second(key), reverse=backwards)
+        return Records(records.__getitem__, array("Q", (place for place, _ in found)))
 
     def included(self, directory: Directory, matches: Iterable[Record]) -> list[Record]:
         """Give what the matches bring along, each record once and no match among them."""
@@ -119,6 +123,10 @@ class Search:
             frontier = list({record.reference: record for record in frontier}.values())
             rules = tuple(rule for rule in self.rules if rule.iterate)
         return [record for reference, record in found.items() if reference not in first]
+
+
+def _second(key: Callable[[Record], Any]) -> Callable[[tuple[int, Record]], Any]:
+    return lambda pair: key(pair[1])
 
 
 def _follow(rule: Rule, record: Record, directory: Directory) -> Iterator[Record]:
@@ -352,11 +360,11 @@ class _Reader:
         referrer, _, link = key.partition(":")
         if referrer == "PractitionerRole" and inner.startswith(_PERSON):
             person = self._test("Practitioner", inner.removeprefix(_PERSON), value)
-            people = {record.reference for record in self.directory.records("Practitioner") if person(record)}
+            people = {record.reference for record in self.directory.scan("Practitioner") if person(record)}
             test: Test = lambda record: not people.isdisjoint(record.links["practitioner"])  # noqa: E731  as the other
         else:
             test = self._test(referrer, inner, value)
-        wanted = {at for record in self.directory.records(referrer) if test(record) for at in record.links[link]}
+        wanted = {at for record in self.directory.scan(referrer) if test(record) for at in record.links[link]}
         return lambda record: record.reference in wanted
 
     def _chained(self, name: str, value: str, *, prefix: str, target: str) -> Test:
@@ -368,7 +376,7 @@ class _Reader:
                 raise _unknown(self.resource_type, name)
             inner = inner.removesuffix(_ABOVE)
         test = self._test(target, inner, value)
-        wanted = {record.reference for record in self.directory.records(target) if test(record)}
+        wanted = {record.reference for record in self.directory.scan(target) if test(record)}
         link = prefix.rstrip(".")
         if target == "Organization":
             wanted = _below(self.directory, wanted)
