@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -16,7 +16,7 @@ from ror_sante.simulator.records import TYPES, Record
 from ror_sante.simulator.sequences import KEPT, Glimpse, drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ror_sante.simulator.records import Token
     from ror_sante.simulator.sequences import Records
@@ -74,11 +74,15 @@ class Directory:
         self._towns = tuple(city for city in (*words.CITIES, *words.OVERSEAS) if city.region == region) or words.CITIES
         self._before = int(region or 0) * _REGION_NUMBERS
         self._encoded = lru_cache(maxsize=_CACHED)(self._encode)
-        self._offer_draws = {
-            "codes": lambda _, number: _coded(self._choices(number), self._special(number)[0]),
-            "links": lambda _, number: self._offer_links(number),
+        self._own_draws: dict[str, dict[str, Callable[[str, int], Any]]] = {
+            "HealthcareService": {
+                "name": lambda _, number: _offer_name(self._choices(number)),
+                "codes": lambda _, number: _coded(self._choices(number), self._special(number)[0]),
+                "links": lambda _, number: self._offer_links(number),
+            },
+            "Location": {"position": lambda _, number: self._position(number)},
         }
-        self._draws = {
+        self._draws: dict[str, Callable[[str, int], Any]] = {
             "id": lambda name, number: str(FIRST_ID[name] + number),
             "reference": lambda name, number: f"{name}/{FIRST_ID[name] + number}",
             "updated": lambda name, number: self._updated(*self._nature(name, number)[:2]),
@@ -106,7 +110,7 @@ class Directory:
         if len(records) <= KEPT:
             return records
         numbers = range(len(records))
-        draws = self._draws | (self._offer_draws if resource_type == "HealthcareService" else {})
+        draws = self._draws | self._own_draws.get(resource_type, {})
         seen = (Glimpse(resource_type, each, draw=draws, whole=records.__getitem__) for each in numbers)
         return cast("Iterable[Record]", seen)
 
@@ -276,14 +280,13 @@ class Directory:
         city = self._city(site)
         chosen = self._choices(number)
         special, special_display = self._special(number)
-        activity, mode = chosen["specialty"][1][1], chosen["characteristic"][1][1]
         return Record(
             "HealthcareService",
             str(FIRST_ID["HealthcareService"] + number),
             number,
             self._updated("offer", number),
             city,
-            name=f"{activity} - {mode}",
+            name=_offer_name(chosen),
             identifiers=self._identifiers("offer", number, site),
             codes=_coded(chosen, special),
             displays={name: display for name, (_, (_, display)) in chosen.items()} | {"special": special_display},
@@ -324,7 +327,6 @@ class Directory:
         if counted:
             codes["capacity-type"] = ((words.CAPACITY_TYPE, "01"),)
             codes["capacity-status"] = ((words.CAPACITY_STATUS, "02"),)
-        shift = (self._draw("north", number, 1000) - 500, self._draw("east", number, 1000) - 500)
         return Record(
             "Location",
             str(FIRST_ID["Location"] + number),
@@ -337,10 +339,15 @@ class Directory:
             displays={"type": display},
             links={"organization": (self._organization("EG", site),)},
             active=self._draw("closed", number, 12) > 0,
-            # within about 5 km of the middle of the town
-            position=(round(city.latitude + shift[0] / 1e4, 5), round(city.longitude + shift[1] / 1e4, 5)),
+            position=self._position(number),
             capacity=self._draw("beds", number, 30) if counted else None,
         )
+
+    def _position(self, number: int) -> tuple[float, float]:
+        """Give a point within about 5 km of the middle of the town."""
+        city = self._city(number // _UNITS_A_SITE)
+        north, east = (self._draw(word, number, 1000) - 500 for word in ("north", "east"))
+        return round(city.latitude + north / 1e4, 5), round(city.longitude + east / 1e4, 5)
 
     def _legal(self, number: int) -> Record:
         name, status = self._pick(words.LEGAL_NAMES, "legal", number)
@@ -433,6 +440,10 @@ class Directory:
     def _organization(self, kind: str, number: int) -> str:
         before = {"EJ": 0, "EG": self._legals, "OI": self._legals + self._sites}[kind]
         return f"Organization/{FIRST_ID['Organization'] + before + number}"
+
+
+def _offer_name(chosen: dict[str, tuple[str, tuple[str, str]]]) -> str:
+    return f"{chosen['specialty'][1][1]} - {chosen['characteristic'][1][1]}"
 
 
 def _coded(chosen: dict[str, tuple[str, tuple[str, str]]], special: str) -> dict[str, tuple[Token, ...]]:
