@@ -21,6 +21,7 @@ from ror_sante.diagnosis.rung import Seen, noticed, ok
 from ror_sante.environments import ApplicationService, Environment
 from ror_sante.errors import Finding, Severity
 from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.source import IdentitySource
 from ror_sante.settings import Settings
 from ror_sante.tls.probe import Probe, probe
 from tests.support.tls_servers import TlsServer
@@ -109,9 +110,13 @@ def test_the_chain_rung_says_which_store_helps_others(monkeypatch: pytest.Monkey
     monkeypatch.setattr(accidents, "machine_store", lambda: stores)
     identity = leaf_alone(pki)
     place = Environment(name="p", token_url="https://localhost", api_url="https://localhost")
-    ground = Ground(environment=place, settings=Settings(), opener=lambda _: None, at=datetime.now(UTC))
+    ground = Ground(environment=place, settings=Settings(), source=lambda _: None, at=datetime.now(UTC))
     side = OwnSide(
-        ground, lambda: identity, service=ApplicationService.RORN, hosts=[("igc-sante",)], own=("igc-sante",)
+        ground,
+        IdentitySource(lambda: identity),
+        service=ApplicationService.RORN,
+        hosts=[("igc-sante",)],
+        own=("igc-sante",),
     )
     seen = {}
     for rung in side.rungs():

@@ -121,7 +121,7 @@ def test_one_half_may_be_absent(climb: Callable[..., Any]) -> None:
 
 def _ground(environment: Environment, settings: Settings) -> Ground:
     at = datetime(2026, 11, 25, tzinfo=UTC)
-    return Ground(environment=environment, settings=settings, opener=lambda _: None, at=at)
+    return Ground(environment=environment, settings=settings, source=lambda _: None, at=at)
 
 
 def test_a_place_or_an_account_without_annuaire_is_not_climbed() -> None:
@@ -138,6 +138,6 @@ def test_the_simulator_has_one_certificate_for_all(simulator: Simulator) -> None
     """In the command's own simulator the certificate of the ROR is the expected one."""
     settings = Settings(environment=SIMULATOR)
     report = SmokeTest.from_settings(
-        settings, services=["annuaire"], environment=simulator.environment, opener=lambda _: lambda: simulator.identity
+        settings, services=["annuaire"], environment=simulator.environment, source=lambda _: lambda: simulator.identity
     ).run()
     assert outcomes(report)["name"] == "ok"

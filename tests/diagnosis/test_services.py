@@ -9,7 +9,7 @@ import pytest
 from ror_sante.diagnosis import smoke
 from ror_sante.diagnosis.ladders.ladder import Ground, Ladder, Rung, Service
 from ror_sante.diagnosis.rung import Seen, failed, ok
-from ror_sante.diagnosis.smoke import RUNGS, SmokeTest, openers
+from ror_sante.diagnosis.smoke import RUNGS, SmokeTest, sources
 from ror_sante.errors import ConfigurationError, UnreachableError
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.settings import IdentitySettings, RornSettings, Settings, load_settings
@@ -77,6 +77,14 @@ def test_one_report_is_for_one_service(settings: Settings) -> None:
     assert tuple(check.name for check in SmokeTest.from_settings(settings).run().checks) == RUNGS
 
 
+def test_a_certificate_that_is_not_configured_is_told_by_whoever_opens_it() -> None:
+    """Not when the ladder is made: the rungs below it have their say first."""
+    found = sources(Settings())("annuaire")
+    assert found is not None
+    with pytest.raises(ConfigurationError, match="no certificate is configured"):
+        found.load()
+
+
 def test_a_passphrase_is_asked_once_a_certificate(pki: SimulatorPki, tmp_path: Path) -> None:
     """Two services that share a P12 ask once; another P12 asks again."""
     for name in ("one", "two"):
@@ -92,9 +100,9 @@ def test_a_passphrase_is_asked_once_a_certificate(pki: SimulatorPki, tmp_path: P
         asked.append("?")
         return "xyzzy"
 
-    find = openers(settings, ask=ask)
+    find = sources(settings, ask=ask)
     for service in ("annuaire", "annuaire", "rorn"):
-        opened = find(service)
-        assert opened is not None
-        assert isinstance(opened(), ClientIdentity)
+        found = find(service)
+        assert found is not None
+        assert isinstance(found.load(), ClientIdentity)
     assert len(asked) == 2

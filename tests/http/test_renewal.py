@@ -333,7 +333,7 @@ def test_at_the_start_the_next_one_stands_in_for_one_that_is_over(tmp_path, issu
 
 
 def test_the_settings_name_the_next_one_with_its_own_passphrase(tmp_path, pki, issue, hand) -> None:
-    """`next_passphrase_file`, else what the first certificate has; a person is asked once a file."""
+    """`next_passphrase_file`, else what the first certificate has, of a person too, who is asked once."""
     first, second = issue(-100, 3), issue()
     (tmp_path / "client.p12").write_bytes(pki.p12(first, PASSPHRASE))
     (tmp_path / "next.p12").write_bytes(pki.p12(second, "other"))
@@ -353,6 +353,15 @@ def test_the_settings_name_the_next_one_with_its_own_passphrase(tmp_path, pki, i
     source = IdentitySource.from_settings(alone, ask=lambda: (asked.append(1), PASSPHRASE)[1])
     assert serial(source.load()) == serial(source.load()) == first.certificate.serial_number
     assert asked == [1]
+
+    both = IdentitySettings(p12=tmp_path / "client.p12", next=tmp_path / "next.p12")
+    source = IdentitySource.from_settings(both, ask=lambda: (asked.append(1), "other")[1])
+    with pytest.raises(ConfigurationError, match="the next certificate needs a passphrase, and none was given"):
+        source.successor.load()
+    with pytest.raises(Pkcs12Error):
+        source.load()
+    assert serial(source.successor.load()) == second.certificate.serial_number
+    assert asked == [1, 1]
     with pytest.raises(ConfigurationError, match="next is missing"):
         IdentitySettings(p12=tmp_path / "client.p12", next_passphrase_file=tmp_path / "pass")
 
@@ -586,7 +595,7 @@ def test_neither_source_nor_holder_travels_or_tells(tmp_path, pki, issue, write,
     source = IdentitySource.from_p12(path, PASSPHRASE, successor=IdentitySource(pki.identity))
     assert repr(source) == f"<IdentitySource {path}, with a next one>"
     assert repr(source.successor) == "<IdentitySource a function>"
-    assert IdentitySource(pki.identity, files=["\0"]).is_missing
+    assert IdentitySource(pki.identity, files=["\0"]).missing
     for thing in (source, follow(path)):
         with pytest.raises(TypeError, match="pickle"):
             pickle.dumps(thing)

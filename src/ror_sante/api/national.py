@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ror_sante.http.retry import RetryBudget
     from ror_sante.http.session import Presented, RorSession
     from ror_sante.pki.anchor import TrustAnchor
+    from ror_sante.pki.identity import ClientIdentity
     from ror_sante.settings import NetworkSettings, Settings
 
 T = TypeVar("T")
@@ -133,7 +134,8 @@ class NationalRorClient:
         lend, wide_hosts = tuple(lend), {name.lower() for name in wide_tls12_hosts}
         rate = rate or RateLimit(calls_per_second, clock=clock)
 
-        held = hold(identity, () if identity is None else _identity_anchor(environment), clock=clock, at=at)
+        own_roots = () if identity is None else _identity_anchor(environment)
+        held = self._held = hold(identity, own_roots, clock=clock, at=at)
         token_words, api_words = _token_anchors(environment), environment.api_anchors or environment.anchors
         shown_to_api = present_certificate_to_api and WEB_PKI not in api_words
 
@@ -213,6 +215,11 @@ class NationalRorClient:
             links=rorn.links,
             **network_options(network),
         )
+
+    @property
+    def identity(self) -> ClientIdentity | None:
+        """The certificate in force: another one after a renewal, None for access profile 0."""
+        return self._held.newest()
 
     @property
     def environment(self) -> Environment:

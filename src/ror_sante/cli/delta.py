@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ror_sante.api.national import NationalRorClient
 from ror_sante.cli.audit import note
 from ror_sante.cli.export import LOCKED, StepLines, signals_reach_us
 from ror_sante.cli.failures import tell
@@ -84,11 +83,7 @@ def delta(
     with opened(Flags(**place)) as where, _told():
         ours = where.settings.rorn.delta.overlap
         plan = replace(plan, overlap=ours if overlap is None else overlap)
-        identity = None if where.identity is None else where.identity()
-        with (
-            NationalRorClient.from_settings(where.settings, identity=identity, environment=where.environment) as client,
-            signals_reach_us(),
-        ):
+        with where.national() as client, signals_reach_us():
             outcome = fetch(client, plan, watcher=StepLines(run_id()))
     note(counts=outcome.counts)
     _report(outcome, out)

@@ -68,7 +68,7 @@ def download(*, name: str, out: Path, keep: int, **place: Any) -> int:
     """
     with opened(Flags(**place)) as where, _told():
         client = ExtractionClient.from_settings(
-            where.settings, identity=where.opener("annuaire"), environment=where.environment
+            where.settings, identity=where.source("annuaire"), environment=where.environment
         )
         note(host=client.host)
         with client, _watching() as watcher, signals_reach_us():

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from ror_sante.api.national import NationalRorClient
 from ror_sante.cli.audit import note
 from ror_sante.cli.console import console
 from ror_sante.cli.failures import tell
@@ -104,12 +103,7 @@ def export(
     with opened(Flags(**place)) as where, _told(out):
         ours = where.settings.rorn.export
         selection = None if resume else Selection(regions, ours.type, ours.output_format or "")
-        identity = None if where.identity is None else where.identity()
-        with (
-            NationalRorClient.from_settings(where.settings, identity=identity, environment=where.environment) as client,
-            _watching() as watcher,
-            signals_reach_us(),
-        ):
+        with where.national() as client, _watching() as watcher, signals_reach_us():
             _, manifest = copy(client, out, selection, options=options, watcher=watcher)
     note(counts=describe(manifest))
     sys.stdout.write(f"{out / 'current'}\n")

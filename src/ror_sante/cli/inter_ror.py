@@ -99,10 +99,10 @@ def search(
 @contextlib.contextmanager
 def _client(flags: dict[str, Any]) -> Iterator[InterRorClient]:
     with opened(Flags(**flags)) as place:
-        opener = place.opener("inter-ror") if place.settings.environment == SIMULATOR else None
+        simulated = place.settings.environment == SIMULATOR  # elsewhere each region has the table that it names
         with InterRorClient.from_settings(
             place.settings,
-            identity=None if opener is None else opener(),
+            identity=place.source("inter-ror") if simulated else None,
             environment=place.environment,
             ask=asking(),
         ) as client:

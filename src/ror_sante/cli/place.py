@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from ror_sante.api.national import NationalRorClient
 from ror_sante.cli.audit import note, note_place
 from ror_sante.cli.verb import config_path
-from ror_sante.diagnosis.smoke import openers
+from ror_sante.diagnosis.smoke import sources
 from ror_sante.errors import ConfigurationError
-from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.source import IdentitySource
 from ror_sante.settings import (
     SIMULATOR,
     AnnuaireSettings,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ror_sante.environments import Environment
+    from ror_sante.pki.identity import ClientIdentity
     from ror_sante.simulator.pki import SimulatorPki
     from ror_sante.simulator.server import Simulator
 
@@ -63,18 +65,25 @@ class Place:
     Attributes:
         settings: the account and the network.
         environment: the addresses and anchors.
-        opener: takes a service (``rorn``, ``inter-ror``, ``annuaire``) and gives what opens its certificate; None
-            for access profile 0.
+        source: takes a service (``rorn``, ``inter-ror``, ``annuaire``) and gives where its certificate comes from,
+            which a long job follows; None for access profile 0.
     """
 
     settings: Settings
     environment: Environment
-    opener: Callable[[str], Callable[[], ClientIdentity] | None]
+    source: Callable[[str], IdentitySource | None]
 
-    @property
-    def identity(self) -> Callable[[], ClientIdentity] | None:
-        """What opens the certificate for the national ROR; None for access profile 0."""
-        return self.opener("rorn")
+    @contextlib.contextmanager
+    def national(self) -> Iterator[NationalRorClient]:
+        """Open the national ROR; the audit line names the certificate that was in force at the end."""
+        with NationalRorClient.from_settings(
+            self.settings, identity=self.source("rorn"), environment=self.environment
+        ) as client:
+            try:
+                yield client
+            finally:
+                if client.identity is not None:
+                    note(certificate=client.identity.thumbprint)
 
 
 def settings_of(flags: Flags) -> Settings:
@@ -102,23 +111,29 @@ def opened(flags: Flags) -> Iterator[Place]:
         return
     if flags.pki is not None:
         raise ConfigurationError("--pki goes with --env simulator", hint="Elsewhere the anchors are in the settings.")
-    yield _noted(Place(settings, settings.resolve_environment(), openers(settings, ask=asking())))
+    yield _noted(Place(settings, settings.resolve_environment(), sources(settings, ask=asking())))
 
 
 def _noted(place: Place) -> Place:
     """Let the audit line say where the run went, and with which certificate."""
     note_place(place.environment)
 
-    def noting(service: str) -> Callable[[], ClientIdentity] | None:
-        found = place.opener(service)
-        return None if found is None else lambda: _noting(found())
+    def noting(service: str) -> IdentitySource | None:
+        found = place.source(service)
+        return None if found is None else _noting(found)
 
-    return replace(place, opener=noting)
+    return replace(place, source=noting)
 
 
-def _noting(identity: ClientIdentity) -> ClientIdentity:
-    note(certificate=identity.thumbprint)
-    return identity
+def _noting(source: IdentitySource) -> IdentitySource:
+    """Note what is opened; the next certificate is noted when it has taken over."""
+
+    def load() -> ClientIdentity:
+        identity = source.load()
+        note(certificate=identity.thumbprint)
+        return identity
+
+    return IdentitySource(load, files=source.files, successor=source.successor)
 
 
 def _simulated(running: Simulator, settings: Settings, flags: Flags) -> Place:
@@ -133,14 +148,14 @@ def _simulated(running: Simulator, settings: Settings, flags: Flags) -> Place:
         annuaire=AnnuaireSettings(api_key_file=running.api_key_file),
     )
 
-    def identity() -> ClientIdentity:
-        if table is None:
-            return running.identity
-        given = ClientIdentity.from_settings(table, ask=asking())
-        running.register(given)
-        return given
+    def registered(identity: ClientIdentity) -> ClientIdentity:
+        running.register(identity)
+        return identity
 
-    return Place(place, running.environment, lambda _service: identity)
+    source = IdentitySource(lambda: running.identity)
+    if table is not None:
+        source = IdentitySource.from_settings(table, ask=asking()).through(registered)
+    return Place(place, running.environment, lambda _service: source)
 
 
 def _throw_away(flags: Flags, settings: Settings) -> IdentitySettings | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ror_sante.api.capability import differences
-from ror_sante.api.national import NationalRorClient
 from ror_sante.cli import rows
 from ror_sante.cli.delta import delta
 from ror_sante.cli.export import export
@@ -19,6 +18,8 @@ from ror_sante.cli.verb import Verb, VerbGroup, ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ror_sante.api.national import NationalRorClient
 
 _CODES = (0, 2, 3, 4, 5, 130, 143)
 
@@ -118,9 +119,5 @@ rorn.add_command(delta)
 
 @contextlib.contextmanager
 def _client(flags: dict[str, Any]) -> Iterator[NationalRorClient]:
-    with opened(Flags(**flags)) as place:
-        identity = None if place.identity is None else place.identity()
-        with NationalRorClient.from_settings(
-            place.settings, identity=identity, environment=place.environment
-        ) as client:
-            yield client
+    with opened(Flags(**flags)) as place, place.national() as client:
+        yield client

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +23,12 @@ from ror_sante.diagnosis.smoke import ALL, SERVICES, WITHIN, SmokeTest
 from ror_sante.diagnosis.watch import Watch, repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from ror_sante.cli.place import Place
     from ror_sante.cli.smoke_formats import Teller
     from ror_sante.diagnosis.page.words import Lang
-    from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.pki.source import IdentitySource
 
 _POSITIVE: Final = click.FloatRange(0, 3600, min_open=True)
 _DAY: Final = click.FloatRange(0, 86_400, min_open=True)
@@ -102,11 +104,11 @@ def smoke_test(
     code is the family of the first failed rung.
     """
     flags = Flags(env=env, p12=p12, passphrase_file=passphrase_file, pki=pki, timeout=timeout)
-    with opened(flags) as place:
+    with opened(flags) as place, told_by_a_rung():
         mask = Mask.of(place.settings, place.environment) if share else None
         known = place if mask is None else _learning(place, mask)
         test = SmokeTest.from_settings(
-            known.settings, services=[service], environment=known.environment, opener=known.opener, within=within
+            known.settings, services=[service], environment=known.environment, source=known.source, within=within
         )
         manner = Manner(
             output=output,
@@ -121,6 +123,18 @@ def smoke_test(
         with teller(style, manner) as told:
             watch = _watched(test, told, repeat=repeat, interval=interval)
     return watch.exit_code or (BAD_VERDICT if strict and watch.warned else 0)
+
+
+@contextlib.contextmanager
+def told_by_a_rung() -> Iterator[None]:
+    """Leave out the log's warnings of a certificate's end: the rung ``dates`` says it, once."""
+    logger = logging.getLogger("ror_sante.identity")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _watched(test: SmokeTest, told: Teller, *, repeat: int, interval: float) -> Watch:
@@ -138,11 +152,11 @@ def _watched(test: SmokeTest, told: Teller, *, repeat: int, interval: float) -> 
 def _learning(place: Place, mask: Mask) -> Place:
     """Let the mask know each certificate as soon as it is open."""
 
-    def opener(service: str) -> Callable[[], ClientIdentity] | None:
-        found = place.opener(service)
-        return None if found is None else lambda: mask.learned(found())
+    def source(service: str) -> IdentitySource | None:
+        found = place.source(service)
+        return None if found is None else found.through(mask.learned)
 
-    return replace(place, opener=opener)
+    return replace(place, source=source)
 
 
 def _next(env: str | None, service: str) -> str:

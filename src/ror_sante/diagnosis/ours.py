@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ror_sante.diagnosis.report import BAD_IDENTITY, Outcome
-from ror_sante.diagnosis.rung import Seen, ok, warn
+from ror_sante.diagnosis.rung import Seen, ok, skipped, warn
 from ror_sante.environments import WEB_PKI, ApplicationService
 from ror_sante.errors import Finding, Severity
+from ror_sante.pki.files import label
+from ror_sante.pki.judgement import EXPIRES_SOON
 from ror_sante.pki.names import common_name, describe_name
-from ror_sante.pki.renewal import advice
+from ror_sante.pki.renewal import LAST_DAYS, advice, compared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +40,10 @@ _RUNG_OF: Final = {
     "other-service": "name",
 }
 
+_PUT_IN_PLACE: Final = "Name it as p12 in the settings, and the one after it in next."
+_NAME_NEXT: Final = "Name the renewed P12 as next in the settings: it takes over without a restart."
+_SEE_NEXT: Final = "A next certificate is named in the settings: the rung next says whether it can take over."
+_COMPARE: Final = "See `ror-sante identity compare` of both, and mend it before the old one ends."
 
 _SERVICES: Final = {
     ApplicationService.RORN: "the national ROR",
@@ -87,13 +93,46 @@ def product(findings: Sequence[Finding]) -> Seen:
     return _judged(findings, "ORG AUTH_CLI: made to authenticate a client (clientAuth, digitalSignature)")
 
 
-def dates(identity: ClientIdentity, findings: Sequence[Finding], *, at: datetime) -> Seen:
+def stands_in(opened: Seen, over: ClientIdentity) -> Seen:
+    """Say that the certificate in force is the next one, for ours is over; programs that start now take it too."""
+    detail = f"ours is not valid today ({_life(over)}), the next one stands in for it; {opened.detail}"
+    return replace(opened, outcome=Outcome.WARN, detail=detail, hint=opened.hint or _PUT_IN_PLACE)
+
+
+def dates(identity: ClientIdentity, findings: Sequence[Finding], *, at: datetime, next_is_named: bool = False) -> Seen:
     """Say how long the certificate still lives; the hint grows more pressing towards the end."""
     left = identity.validity.remaining(at)
     seen = _judged(findings, f"valid until {identity.validity.not_after:%Y-%m-%d}, {left.days} days left")
-    if seen.outcome is not Outcome.WARN:
+    pressing = advice(identity.validity, at=at)
+    if seen.outcome is not Outcome.WARN or not pressing:
         return seen
-    return replace(seen, hint=advice(identity.validity, at=at) or seen.hint)
+    return replace(seen, hint=_SEE_NEXT if next_is_named else f"{pressing} {_NAME_NEXT}")
+
+
+def awaited(missing: Sequence[Path], current: ClientIdentity | None, *, at: datetime) -> Seen:
+    """Say that the next certificate is not there; from 60 days before the end of the one in force that is a warning."""
+    told = f"{', '.join(label(file) for file in missing)}: not there yet"
+    if current is None or not current.validity.needs_renewal(at=at, within=EXPIRES_SOON):
+        return skipped(told)
+    last = current.validity.not_after
+    return warn(told, f"Put the renewed certificate there before {last:%Y-%m-%d}: it takes over without a restart.")
+
+
+def coming(
+    identity: ClientIdentity, findings: Sequence[Finding], current: ClientIdentity | None, *, at: datetime
+) -> Seen:
+    """Say who will take over, when, and what stands in its way; as a warning, for today's calls do not need it."""
+    told = f"{common_name(identity.certificate)}, valid {_life(identity)}, from {identity.source}"
+    pairs = () if current is None else compared(current.certificate, identity.certificate)
+    differing = [text for good, text in pairs if not good]
+    if findings or differing:
+        detail = "; ".join([told, *(finding.message for finding in findings), *differing])
+        return warn(detail, _COMPARE if differing else findings[0].hint)
+    if current is None:
+        return ok(told)
+    day = current.validity.not_after - LAST_DAYS
+    when = f"on {day:%Y-%m-%d}" if at < day else "at once"
+    return ok(f"{told}; same subject DN as the one in force, takes over {when}")
 
 
 def environment(findings: Sequence[Finding], *, test: bool | None) -> Seen:
@@ -109,6 +148,10 @@ def environment(findings: Sequence[Finding], *, test: bool | None) -> Seen:
 def name(identity: ClientIdentity, findings: Sequence[Finding], *, service: ApplicationService) -> Seen:
     """Say whether the CN is the one that the order form recommends for the service."""
     return _judged(findings, f"{common_name(identity.certificate)}, as recommended for {_SERVICES[service]}")
+
+
+def _life(identity: ClientIdentity) -> str:
+    return f"{identity.validity.not_before:%Y-%m-%d} to {identity.validity.not_after:%Y-%m-%d}"
 
 
 def _judged(findings: Sequence[Finding], good: str) -> Seen:

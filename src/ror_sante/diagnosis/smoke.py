@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from ror_sante.diagnosis.ladders.annuaire import ANNUAIRE, ANNUAIRE_SERVICE
 from ror_sante.diagnosis.ladders.climb import climb
 from ror_sante.diagnosis.ladders.inter_ror import INTER_ROR, INTER_ROR_SERVICE
-from ror_sante.diagnosis.ladders.ladder import Ground, Service
+from ror_sante.diagnosis.ladders.ladder import Ground, Service, source_of
 from ror_sante.diagnosis.ladders.national import NATIONAL, RORN
 from ror_sante.diagnosis.machine import Machine
 from ror_sante.diagnosis.report import SmokeReport, SmokeReports
 from ror_sante.errors import ConfigurationError
-from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.source import IdentitySource
 from ror_sante.settings import NetworkSettings, Settings
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from ror_sante.diagnosis.ladders.ladder import Ladder
     from ror_sante.diagnosis.report import Check
     from ror_sante.environments import Environment
-    from ror_sante.settings import IdentitySettings, RornSettings
+    from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.settings import RornSettings
 
-    Opener = Callable[[], ClientIdentity]
+    Source = IdentitySource | Callable[[], ClientIdentity]
 
 # Every service that the smoke test knows, by the word of --service; a new ladder is one line here.
 SERVICES: Final[Mapping[str, Service]] = {
@@ -51,7 +52,8 @@ class SmokeTest:
 
     Args:
         environment: where to call.
-        identity: gives our certificate when its rung comes; None for access profile 0, which has a secret.
+        identity: where our certificate comes from: opened when its rung comes, with the rungs ``next`` and
+            ``rehearsal`` when it has a successor; None for access profile 0, which has a secret.
         rorn: the account.
         network: proxy and time limits.
         at: the time at which the certificate is judged; None reads the clock at each run.
@@ -61,7 +63,7 @@ class SmokeTest:
     def __init__(
         self,
         environment: Environment,
-        identity: Opener | None,
+        identity: Source | None,
         *,
         rorn: RornSettings,
         network: NetworkSettings | None = None,
@@ -70,7 +72,7 @@ class SmokeTest:
     ) -> None:
         settings = Settings(rorn=rorn, network=network or NetworkSettings())
         self._makers: tuple[Callable[[datetime], Ladder], ...] = (
-            _maker(NATIONAL, environment, settings, lambda _service: identity),
+            _maker(NATIONAL, environment, settings, lambda _service: _sourced(identity)),
         )
         self._absent: tuple[tuple[str, str], ...] = ()
         self._settings = settings
@@ -84,7 +86,7 @@ class SmokeTest:
         *,
         services: Iterable[str] = (RORN,),
         environment: Environment | None = None,
-        opener: Callable[[str], Opener | None] | None = None,
+        source: Callable[[str], Source | None] | None = None,
         ask: Callable[[], str] | None = None,
         at: datetime | None = None,
         within: float = WITHIN,
@@ -95,8 +97,8 @@ class SmokeTest:
             settings: what `load_settings` gave.
             services: ``rorn``, ``inter-ror``, ``annuaire``, or ``all`` for those that are configured.
             environment: a place that replaces the configured one, such as the simulator's.
-            opener: takes a service and gives what opens its certificate, None for an account without one; in place
-                of the settings' tables.
+            source: takes a service and gives where its certificate comes from, None for an account without one; in
+                place of the settings' tables.
             ask: asks a person for the passphrase when the settings hold none; once a certificate.
             at: as in the constructor.
             within: as in the constructor.
@@ -106,9 +108,9 @@ class SmokeTest:
                 not configured.
         """
         place = environment or settings.resolve_environment()
-        find = opener or openers(settings, ask=ask)
+        find = sources(settings, ask=ask) if source is None else lambda service: _sourced(source(service))
         words = list(dict.fromkeys(services))
-        ground = Ground(environment=place, settings=settings, opener=find, at=datetime.now(UTC))
+        ground = Ground(environment=place, settings=settings, source=find, at=datetime.now(UTC))
         absent = {name: reason for name in _named(words) if (reason := SERVICES[name].absent(ground))}
         _refuse_what_was_named(absent, words)
         made = cls.__new__(cls)
@@ -153,32 +155,32 @@ class SmokeTest:
         return SmokeReports(reports=reports, absent=self._absent, machine=Machine.examine(self._settings), at=now)
 
 
-def openers(settings: Settings, *, ask: Callable[[], str] | None = None) -> Callable[[str], Opener | None]:
-    """Give what finds the certificate of a service in the settings.
+def sources(settings: Settings, *, ask: Callable[[], str] | None = None) -> Callable[[str], IdentitySource | None]:
+    """Give what finds in the settings where the certificate of a service comes from.
 
     Args:
         settings: with the tables of the certificates.
         ask: asks a person for a passphrase; once a certificate, however many services share it.
     """
-    asking = functools.cache(lambda _table: functools.cache(ask) if ask is not None else None)
+    of = functools.cache(lambda table: IdentitySource.from_settings(table, ask=ask))
 
-    def find(service: str) -> Opener | None:
+    def find(service: str) -> IdentitySource | None:
         if service == RORN and settings.rorn.client_secret_file is not None:
             return None
-
-        def opened() -> ClientIdentity:
-            table: IdentitySettings = settings.identity_for(service.replace("-", "_"))
-            return ClientIdentity.from_settings(table, ask=asking(table))
-
-        return opened
+        name = service.replace("-", "_")
+        return source_of(lambda: of(settings.identity_for(name)))
 
     return find
 
 
+def _sourced(source: Source | None) -> IdentitySource | None:
+    return source if source is None or isinstance(source, IdentitySource) else IdentitySource(source)
+
+
 def _maker(
-    service: Service, environment: Environment, settings: Settings, opener: Callable[[str], Opener | None]
+    service: Service, environment: Environment, settings: Settings, source: Callable[[str], IdentitySource | None]
 ) -> Callable[[datetime], Ladder]:
-    return lambda at: service.ladder(Ground(environment=environment, settings=settings, opener=opener, at=at))
+    return lambda at: service.ladder(Ground(environment=environment, settings=settings, source=source, at=at))
 
 
 def _named(words: Iterable[str]) -> tuple[str, ...]:

@@ -236,7 +236,7 @@ class _Watched:
 
     def seen(self, *, poll: float = _POLL) -> ClientIdentity | None:
         """Give what the source holds, opened anew when it has changed; None when it is not there or does not open."""
-        if self._source.is_missing:
+        if self._source.missing:
             return None
         self.changed(poll=poll)
         return None if self._failed else self._last

@@ -65,12 +65,23 @@ class IdentitySource:
 
         Args:
             settings: the table ``[identity]``, or one of ``[identities.NAME]``.
-            ask: called once for the passphrase when one is needed and the settings have none.
+            ask: called once for the passphrase when one is needed and the settings have none. What it gave is tried for
+                ``next`` too: nobody is asked in the middle of a long job.
         """
         once = None if ask is None else _Asked(ask)
         second = settings.successor
-        following = None if second is None else cls.from_settings(second, ask=ask)
+        known = None if once is None else once.again
+        following = None if second is None else cls.from_settings(second, ask=known)
         return cls(lambda: ClientIdentity.from_settings(settings, ask=once), files=settings.files, successor=following)
+
+    def through(self, step: Callable[[ClientIdentity], ClientIdentity]) -> IdentitySource:
+        """Give this source with a step that every identity goes through when it is opened, that of the successor too.
+
+        Args:
+            step: takes an opened identity, and gives the one to use.
+        """
+        following = None if self.successor is None else self.successor.through(step)
+        return IdentitySource(lambda: step(self._load()), files=self.files, successor=following)
 
     def load(self) -> ClientIdentity:
         """Open the identity; a file that is written at the same time is read again.
@@ -93,9 +104,14 @@ class IdentitySource:
         raise ConfigurationError(f"{names}: changes while it is read", hint="Write beside it, then rename.")
 
     @property
-    def is_missing(self) -> bool:
-        """Tell whether a file is not there (yet)."""
-        return None in self.marks()
+    def name(self) -> str:
+        """What messages call it."""
+        return label(self.files[0]) if self.files else "a function"
+
+    @property
+    def missing(self) -> tuple[Path, ...]:
+        """The files that are not there (yet)."""
+        return tuple(file for file in self.files if _mark(file) is None)
 
     def marks(self) -> tuple[_Mark | None, ...]:
         """Give what changes when a file is written, replaced or opened to us; None for one that is missing."""
@@ -121,6 +137,19 @@ class _Asked:
     def __call__(self) -> str:
         if self._answer is None:
             self._answer = Secret(self._ask())
+        return self._answer
+
+    def again(self) -> str:
+        """Give the answer, when there is one.
+
+        Raises:
+            ConfigurationError: nobody was asked.
+        """
+        if self._answer is None:
+            raise ConfigurationError(
+                "the next certificate needs a passphrase, and none was given for the first",
+                hint="Name the file that holds it in next_passphrase_file.",
+            )
         return self._answer
 
 

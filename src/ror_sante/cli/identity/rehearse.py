@@ -10,6 +10,7 @@ import click
 
 from ror_sante.cli.failures import tell
 from ror_sante.cli.place import Flags, asking, opened, settings_of
+from ror_sante.cli.smoke import told_by_a_rung
 from ror_sante.cli.verb import Verb, ending
 from ror_sante.diagnosis.report import Outcome
 from ror_sante.diagnosis.smoke import SmokeTest
@@ -38,8 +39,8 @@ def rehearse(*, new: Path, env: str | None, passphrase_file: Path | None) -> int
     It opens the P12, compares its subject DN with that of the certificate in use, connects, and asks for a token and
     one page. The exit code is the family of the first failure, as for the smoke test.
     """
-    with opened(Flags(env=env, p12=new, passphrase_file=passphrase_file)) as place:
-        test = SmokeTest.from_settings(place.settings, environment=place.environment, opener=place.opener)
+    with opened(Flags(env=env, p12=new, passphrase_file=passphrase_file)) as place, told_by_a_rung():
+        test = SmokeTest.from_settings(place.settings, environment=place.environment, source=place.source)
         for line in _compared(new, env, passphrase_file):
             sys.stdout.write(f"{line}\n")
         report = test.run(_show)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ror_sante.diagnosis.ladders.ladder import Ground
     from ror_sante.diagnosis.rung import Seen
+    from ror_sante.pki.identity import ClientIdentity
 
 ANNUAIRE: Final = "annuaire"
 _TITLE: Final = "Annuaire Santé"
@@ -64,7 +65,7 @@ class _Annuaire:
         certified = simulated or configured_identity(self._settings) is not None
         self._own = OwnSide(
             ground,
-            ground.opener(ANNUAIRE) if certified else None,
+            ground.source(ANNUAIRE) if certified else None,
             service=ApplicationService.RORN if simulated else ApplicationService.ANNUAIRE,
             hosts=tuple(host.anchors for host in self._hosts),
             own=tuple(word for word in self._place.anchors if word != WEB_PKI) or self._download_words,
@@ -99,6 +100,7 @@ class _Annuaire:
             if host.use == "extraction":
                 yield Rung("extraction", self._open, needs=trusted, column=column)
                 yield Rung("restricted", self._restricted, needs=("pushed", *trusted), column=column)
+                yield from self._own.rehearsal(self._rehearsed, column=column)
             else:
                 yield Rung("metadata", self._metadata, needs=trusted, column=column)
                 yield Rung("search", self._search, needs=(*trusted, "metadata"), column=column)
@@ -115,16 +117,20 @@ class _Annuaire:
         return Names.known_and(ours.extractions, ours.restricted_extractions)
 
     def _open(self) -> Seen:
-        return self._offered(self._names.open[0])
+        return ok(self._offered(self._names.open[0], self._own.shown))
 
     def _restricted(self) -> Seen:
-        return skipped(_NO_CERTIFICATE) if self._own.shown is None else self._offered(self._names.restricted[0])
+        shown = self._own.shown
+        return skipped(_NO_CERTIFICATE) if shown is None else ok(self._offered(self._names.restricted[0], shown))
 
-    def _offered(self, name: str) -> Seen:
+    def _rehearsed(self, identity: ClientIdentity) -> str:
+        return f"with the next certificate, {self._offered(self._names.restricted[0], identity)}"
+
+    def _offered(self, name: str, identity: ClientIdentity | None) -> str:
         """Ask for the version of an extraction; nothing is fetched."""
         client = ExtractionClient(
             self._place,
-            self._own.shown,
+            identity,
             names=self._names,
             retry=RetryPolicy.none(),
             timeout=self._timeouts,
@@ -135,7 +141,7 @@ class _Annuaire:
         )
         with client:
             offer = client.offer(name)
-        return ok(f"{name} is of {offer.version}" if offer.available else f"{name}: no new file now (503)")
+        return f"{name} is of {offer.version}" if offer.available else f"{name}: no new file now (503)"
 
     # -------------------------------------------------------------- the gateway
 

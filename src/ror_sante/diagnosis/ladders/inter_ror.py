@@ -10,11 +10,11 @@ import msgspec
 from ror_sante.api.inter_ror.places import environment_of, unusable
 from ror_sante.api.inter_ror.regions import region_filter
 from ror_sante.api.nos import REGIONS, region_code
-from ror_sante.diagnosis.ladders.ladder import Ladder, Rung, Service
+from ror_sante.diagnosis.ladders.ladder import Ladder, Rung, Service, source_of
 from ror_sante.diagnosis.ladders.national import ANSWERS, National
 from ror_sante.diagnosis.rung import Seen, failed, ok
 from ror_sante.environments import ApplicationService
-from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.source import IdentitySource
 from ror_sante.settings import RornSettings, regional_place
 
 if TYPE_CHECKING:
@@ -125,16 +125,16 @@ class _InterRor:
         )
         shared = place.identity == settings.rorn.identity
         service = ApplicationService.RORN if shared else ApplicationService.INTER_ROR
-        return National(ground, opener=self._opener(place), service=service)
+        return National(ground, source=self._source(place), service=service)
 
-    def _opener(self, place: RegionalPlace) -> Callable[[], ClientIdentity] | None:
-        """Give what opens the certificate of a place; the one that most of them share is opened as everywhere."""
+    def _source(self, place: RegionalPlace) -> IdentitySource | None:
+        """Give where the certificate of a place comes from; the one that most of them share is that of everywhere."""
         settings = self._ground.settings
         if place.client_secret_file is not None:
             return None
         if place.identity == (settings.inter_ror.identity or settings.rorn.identity):
-            return self._ground.opener(INTER_ROR)
-        return lambda: ClientIdentity.from_settings(settings.identity_named(place.identity, by=place.name))
+            return self._ground.source(INTER_ROR)
+        return source_of(lambda: IdentitySource.from_settings(settings.identity_named(place.identity, by=place.name)))
 
 
 INTER_ROR_SERVICE: Final = Service(title=_TITLE, ladder=ladder, absent=absent)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ror_sante.errors import ConfigurationError
+from ror_sante.pki.source import IdentitySource
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -12,7 +15,6 @@ if TYPE_CHECKING:
     from ror_sante.diagnosis.route import Route
     from ror_sante.diagnosis.rung import Seen
     from ror_sante.environments import Environment
-    from ror_sante.pki.identity import ClientIdentity
     from ror_sante.settings import Settings
 
 
@@ -25,6 +27,18 @@ def no_routes() -> tuple[Route, ...]:
     return ()
 
 
+def source_of(find: Callable[[], IdentitySource]) -> IdentitySource:
+    """Give where a certificate comes from; that none is configured is told by the rung that opens it, not before.
+
+    Args:
+        find: finds it in the settings.
+    """
+    try:
+        return find()
+    except ConfigurationError:
+        return IdentitySource(lambda: find().load())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ground:
     """What a ladder is made from.
@@ -32,14 +46,14 @@ class Ground:
     Attributes:
         environment: the addresses and anchors.
         settings: the accounts and the network; its own word on the environment is not asked.
-        opener: takes the name of a service (``rorn``, ``inter-ror``, ``annuaire``) and gives what opens its
-            certificate; None when the account has a secret and no certificate.
+        source: takes the name of a service (``rorn``, ``inter-ror``, ``annuaire``) and gives where its certificate
+            comes from; None when the account has a secret and no certificate.
         at: the time at which certificates are judged, with its time zone.
     """
 
     environment: Environment
     settings: Settings
-    opener: Callable[[str], Callable[[], ClientIdentity] | None]
+    source: Callable[[str], IdentitySource | None]
     at: datetime
 
 

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from ror_sante.diagnosis.ladders.ladder import Ground
     from ror_sante.diagnosis.route import Route
     from ror_sante.environments import Coding
+    from ror_sante.http.exchange import Sender
+    from ror_sante.http.session import RorSession
     from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.pki.source import IdentitySource
     from ror_sante.settings import RornSettings
 
 T = TypeVar("T")
@@ -45,7 +48,7 @@ ANSWERS: Final = ("token", "pushed", "server chain")
 
 def ladder(ground: Ground) -> Ladder:
     """Make the ladder of the national ROR."""
-    return National(ground, opener=ground.opener(RORN), service=ApplicationService.RORN).ladder()
+    return National(ground, source=ground.source(RORN), service=ApplicationService.RORN).ladder()
 
 
 class National:
@@ -53,13 +56,11 @@ class National:
 
     Args:
         ground: environment, account in ``settings.rorn``, time.
-        opener: opens our certificate; None when the account has none.
+        source: where our certificate comes from; None when the account has none.
         service: whose recommended CN is expected.
     """
 
-    def __init__(
-        self, ground: Ground, *, opener: Callable[[], ClientIdentity] | None, service: ApplicationService
-    ) -> None:
+    def __init__(self, ground: Ground, *, source: IdentitySource | None, service: ApplicationService) -> None:
         self._ground = ground
         self._environment = ground.environment
         self._rorn = ground.settings.rorn
@@ -68,7 +69,7 @@ class National:
         self._api_words = self._environment.api_anchors or self._environment.anchors
         self._own = OwnSide(
             ground,
-            opener,
+            source,
             service=service,
             hosts=(self._token_words, self._api_words),
             own=self._own_words,
@@ -103,6 +104,7 @@ class National:
             Rung("metadata", self._metadata, needs=ANSWERS, column=_column(api)),
             Rung("search", self._search, needs=ANSWERS, column=_column(api)),
             Rung("clock", self._clock_rung, after=("token",)),
+            *self._own.rehearsal(self._rehearsed, column=_column(token)),
         )
 
     def routes(self) -> tuple[Route, ...]:
@@ -139,29 +141,9 @@ class National:
 
     def _token(self) -> Seen:
         account = _Account.of(self._rorn)
-        proxy = Proxy.from_settings(self._network)
-        lend = load_intermediates(self._network.lend_intermediates)
-        factory = SessionFactory(
-            self._own.identity,
-            self._own.anchors(self._token_words),
-            timeout=self._timeouts,
-            proxy=proxy,
-            at=self._ground.at,
-            identity_anchor=self._own.own_anchors,
-            lend=lend,
-            wide_tls12=is_wide(self._network, Origin.of(self._environment.token_url)),
-        )
-        session = factory.session(self._environment.token_url)
-        self._closing.append(session.close)
+        session = self._token_session(self._own.identity)
         self._clock = DateReader(session)
-        tokens = ClientCredentials(
-            Exchange(self._clock, retry=RetryPolicy.none(), timeout=self._timeouts),
-            self._environment.token_url,
-            client_id=account.client_id,
-            client_secret=account.client_secret,
-            scope=self._rorn.scope,
-        )
-        tokens.token(remaining=self._network.deadline)
+        self._ask_for_token(self._clock, account)
         self._client = NationalRorClient(
             self._environment,
             self._own.identity,
@@ -173,14 +155,47 @@ class National:
             present_certificate_to_api=self._rorn.present_certificate_to_api,
             retry=RetryPolicy.none(),
             timeout=self._timeouts,
-            proxy=proxy,
-            lend=lend,
+            proxy=Proxy.from_settings(self._network),
+            lend=load_intermediates(self._network.lend_intermediates),
             wide_tls12_hosts=self._network.wide_tls12_hosts,
             links=self._rorn.links,
             at=self._ground.at,
         )
         self._closing.append(self._client.close)
-        return ok(f"{printable(account.client_id, 60)} gets a token from {Origin.of(self._environment.token_url).host}")
+        return ok(f"{self._told_token(account)} from {Origin.of(self._environment.token_url).host}")
+
+    def _rehearsed(self, identity: ClientIdentity) -> str:
+        account = _Account.of(self._rorn)
+        self._ask_for_token(self._token_session(identity), account)
+        return f"{self._told_token(account)} with the next certificate too"
+
+    def _token_session(self, identity: ClientIdentity | None) -> RorSession:
+        factory = SessionFactory(
+            identity,
+            self._own.anchors(self._token_words),
+            timeout=self._timeouts,
+            proxy=Proxy.from_settings(self._network),
+            at=self._ground.at,
+            identity_anchor=self._own.own_anchors,
+            lend=load_intermediates(self._network.lend_intermediates),
+            wide_tls12=is_wide(self._network, Origin.of(self._environment.token_url)),
+        )
+        session = factory.session(self._environment.token_url)
+        self._closing.append(session.close)
+        return session
+
+    def _ask_for_token(self, sender: Sender, account: _Account) -> None:
+        tokens = ClientCredentials(
+            Exchange(sender, retry=RetryPolicy.none(), timeout=self._timeouts),
+            self._environment.token_url,
+            client_id=account.client_id,
+            client_secret=account.client_secret,
+            scope=self._rorn.scope,
+        )
+        tokens.token(remaining=self._network.deadline)
+
+    def _told_token(self, account: _Account) -> str:
+        return f"{printable(account.client_id, 60)} gets a token"
 
     @property
     def client(self) -> NationalRorClient:

@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ror_sante.diagnosis import accidents, ours
+from ror_sante.diagnosis.ladders.coming import Coming
 from ror_sante.diagnosis.ladders.ladder import Rung
 from ror_sante.diagnosis.report import Outcome
 from ror_sante.diagnosis.rung import Seen, noticed, skipped
-from ror_sante.errors import Severity
+from ror_sante.errors import Severity, ValidityError
 from ror_sante.pki.anchor import load_anchors
+from ror_sante.pki.verdict import gravest
 from ror_sante.tls.context import build_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from ror_sante.diagnosis.ladders.ladder import Ground
     from ror_sante.environments import ApplicationService
     from ror_sante.errors import Finding
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.pki.source import IdentitySource
 
 Words = tuple[str, ...]
 
@@ -33,20 +37,20 @@ class OwnSide:
 
     Args:
         ground: environment, certificates, time.
-        opener: opens our certificate; None when the account has none.
+        source: where our certificate comes from; None when the account has none.
         service: whose recommended CN is expected.
         hosts: the words of the anchors of every host that will be tried.
         own: the words of the roots of our own chain; None when they are those of the hosts.
         none: what the certificate's rungs say when there is none.
 
     Attributes:
-        identity: the certificate, when its rung is done and it opened.
+        identity: the certificate in force, when its rung is done and it opened: the next one where ours is over.
     """
 
     def __init__(
         self,
         ground: Ground,
-        opener: Callable[[], ClientIdentity] | None,
+        source: IdentitySource | None,
         *,
         service: ApplicationService,
         hosts: Iterable[Words],
@@ -54,21 +58,23 @@ class OwnSide:
         none: str = _NO_CERTIFICATE,
     ) -> None:
         self._ground = ground
-        self._opener = opener
+        self._source = source
         self._service = service
         self._hosts = tuple(dict.fromkeys(hosts))
         self._own = own
         self._none = none
         self._anchors: dict[Words, tuple[TrustAnchor, ...]] = {}
         self._findings: dict[str, list[Finding]] = {}
+        successor = None if source is None else source.successor
+        self._coming = None if successor is None else Coming(successor, self._verified, at=ground.at)
         self.identity: ClientIdentity | None = None
 
     def rungs(self) -> tuple[Rung, ...]:
-        """Give the seven rungs, from ``trust`` to ``name``."""
+        """Give the seven rungs, from ``trust`` to ``name``, and ``next`` where the settings name a next certificate."""
         judged = {
             "chain": self._chain,
             "product": lambda _: ours.product(self._of("product")),
-            "dates": lambda identity: ours.dates(identity, self._of("dates"), at=self._ground.at),
+            "dates": self._dates,
             "environment": lambda _: ours.environment(self._of("environment"), test=self._ground.environment.test),
             "name": lambda identity: ours.name(identity, self._of("name"), service=self._service),
         }
@@ -76,7 +82,18 @@ class OwnSide:
             Rung("trust", self._trust),
             Rung("p12", self._p12, after=("trust",), asks=True),
             *(Rung(name, self._about(look), needs=("trust", "p12")) for name, look in judged.items()),
+            *(() if self._coming is None else (self._coming.rung(lambda: self.identity),)),
         )
+
+    def rehearsal(self, attempt: Callable[[ClientIdentity], str], *, column: str = "") -> Iterator[Rung]:
+        """Give the rung ``rehearsal``, where the settings name a next certificate: it is shown to the service.
+
+        Args:
+            attempt: shows a certificate, and says what that gave.
+            column: of the service.
+        """
+        if self._coming is not None:
+            yield self._coming.rehearsal(attempt, column=column)
 
     def anchors(self, words: Words) -> tuple[TrustAnchor, ...]:
         """Give the roots of some words; the rung ``trust`` loaded them."""
@@ -104,16 +121,26 @@ class OwnSide:
         return ours.trust(tuple(every.values()), words=dict.fromkeys(word for words in self._hosts for word in words))
 
     def _p12(self) -> Seen:
-        if self._opener is None:
+        if self._source is None:
             return skipped(self._none)
-        identity = self._opener()
+        own = self._source.load()
+        findings = self._verified(own, self._ground.at)
+        over = isinstance(gravest(findings), ValidityError)
+        instead = self._coming.stand_in() if over and self._coming is not None else None
+        self.identity = instead or own
+        self._findings = ours.by_rung(findings if instead is None else self._verified(instead, self._ground.at))
+        opened = ours.opened(self.identity, self._of("p12"))
+        return opened if instead is None else ours.stands_in(opened, own)
+
+    def _verified(self, identity: ClientIdentity, at: datetime) -> tuple[Finding, ...]:
+        """Judge a certificate; without anchors, which the rung ``trust`` tells, there is no judgement."""
         anchors = self._anchors.get(self._own)
-        if anchors:
-            test = self._ground.environment.test
-            findings = identity.verify(anchors, at=self._ground.at, service=self._service, test=test)
-            self._findings = ours.by_rung(findings)
-        self.identity = identity
-        return ours.opened(identity, self._of("p12"))
+        test = self._ground.environment.test
+        return identity.verify(anchors, at=at, service=self._service, test=test) if anchors else ()
+
+    def _dates(self, identity: ClientIdentity) -> Seen:
+        named = self._coming is not None
+        return ours.dates(identity, self._of("dates"), at=self._ground.at, next_is_named=named)
 
     def _chain(self, identity: ClientIdentity) -> Seen:
         told = ours.chain(identity, self._of("chain"))
