@@ -19,6 +19,7 @@ from ror_sante.settings import (
     IdentitySettings,
     Secret,
     Settings,
+    audit_file,
     find_file,
     load_settings,
     read_secret,
@@ -290,7 +291,7 @@ def test_what_is_wrong_is_named_by_its_key(write: Callable[..., Path], text: str
         ("[rorn.profile]\ncod = 'a'", "Did you mean code?"),
         ("environment = 'bac-a-sabl'", "Did you mean bac-a-sable?"),
         ("environment = 'zzz'", "Describe it in a table [environments.zzz]."),
-        ("zzz = 1", "The keys there are: environment, identity,"),
+        ("zzz = 1", "The keys there are: environment, audit, identity,"),
     ],
 )
 def test_a_slip_is_answered_with_the_nearest_name(write: Callable[..., Path], text: str, hint: str) -> None:
@@ -551,3 +552,29 @@ def test_the_pace_of_calls_is_a_setting(tmp_path: Path) -> None:
     assert load_settings(path, environ={}).network.calls_per_second == 20
     variable = {"ROR_SANTE_NETWORK_CALLS_PER_SECOND": "5"}
     assert load_settings(path, environ=variable).network.calls_per_second == 5
+
+
+@pytest.mark.parametrize("key", ["p12", "passphrase_file"])
+def test_the_home_folder_of_nobody_is_told(write: Callable[..., Path], key: str) -> None:
+    """Wherever a path may stand: in the file, in a variable, in a flag, before the settings are read."""
+    path = "~nobody-of-that-name/x"
+    ways = [
+        lambda: load_settings(write(f'[identity]\n{key} = "{path}"'), environ={}),
+        lambda: load_settings(environ={f"ROR_SANTE_IDENTITY_{key.upper()}": path}),
+        lambda: load_settings(environ={"ROR_SANTE_CONFIG": path}),
+        lambda: load_settings(write(""), environ={}, **{key: Path(path)}),
+        lambda: audit_file(environ={"ROR_SANTE_AUDIT": path}),
+    ]
+    for way in ways:
+        with pytest.raises(ConfigurationError, match="home folder of nobody"):
+            way()
+
+
+def test_the_audit_file_is_known_before_the_settings_are(write: Callable[..., Path]) -> None:
+    """The variable wins; the file's is relative to its folder; what cannot be read or is no text names none."""
+    path = write('audit = "a.jsonl"\nnonsense = 1')
+    assert audit_file(path, environ={}) == path.parent / "a.jsonl"
+    assert audit_file(path, environ={"ROR_SANTE_AUDIT": "/b"}) == Path("/b")
+    assert audit_file(write("audit = 5"), environ={}) is None
+    assert audit_file(write("= no toml"), environ={}) is None
+    assert audit_file(path.with_name("none.toml"), environ={}) is None

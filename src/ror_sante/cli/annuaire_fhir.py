@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -11,6 +12,7 @@ from ror_sante.api.annuaire.client import AnnuaireSanteClient
 from ror_sante.api.annuaire.parameters import PARAMETERS
 from ror_sante.api.annuaire.words import criteria, type_asked
 from ror_sante.cli import rows
+from ror_sante.cli.audit import note
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.searching import enough, pair, print_found, progress
 from ror_sante.cli.verb import Verb, ending
@@ -108,6 +110,7 @@ def read(*, resource_type: str, resource_id: str, style: str | None, env: str | 
     """Read one resource of the Annuaire Santé by its technical id."""
     with _client(env, timeout) as client:
         found = client.read(resource_type, resource_id)
+    note(counts={resource_type: 1})
     rows.write([found], style or rows.default_format(), resource_type=resource_type, single=True)
     return 0
 
@@ -118,4 +121,5 @@ def _client(env: str | None, timeout: float | None) -> Iterator[AnnuaireSanteCli
         opened(Flags(env=env, timeout=timeout)) as place,
         AnnuaireSanteClient.from_settings(place.settings, environment=place.environment) as client,
     ):
+        note(host=urlsplit(client.fhir_base).hostname)
         yield client

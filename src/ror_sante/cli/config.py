@@ -35,6 +35,7 @@ TEMPLATE: Final = """\
 # ROR_SANTE_<TABLE>_<KEY>, for instance ROR_SANTE_RORN_CLIENT_ID.
 
 environment = "bac-a-sable"            # or "production", "simulator", or the name of a table at the end
+# audit = "audit.jsonl"                # gets one line a run: who, when, where, what, how it ended
 
 [identity]                             # our certificate: the product ORG AUTH_CLI
 p12 = "client.p12"
@@ -155,7 +156,7 @@ def check() -> int:
     settings = settings_of(Flags())
     sys.stdout.write(f"{settings.source or 'no settings file: variables and defaults alone'}\n")
     codes = []
-    for look in (_environment, _identity, _account, _lent, _secrets):
+    for look in (_environment, _identity, _account, _lent, _secrets, _audited):
         try:
             for line in look(settings):
                 sys.stdout.write(f"  {line}\n")
@@ -214,6 +215,11 @@ def _secrets(settings: Settings) -> Iterator[str]:
         mode = stat.S_IMODE(path.stat().st_mode)
         open_to = " (others may read it: chmod 600)" if mode & (stat.S_IRGRP | stat.S_IROTH) else ""
         yield f"secret file {path}: readable{open_to}"
+
+
+def _audited(settings: Settings) -> Iterator[str]:
+    if settings.audit is not None:
+        yield f"audit file {settings.audit}: one line a run"
 
 
 def _secret_files(settings: Settings) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import click
 
 from ror_sante.api.capability import differences
 from ror_sante.cli import rows
+from ror_sante.cli.audit import note
 from ror_sante.cli.delta import delta
 from ror_sante.cli.export import export
 from ror_sante.cli.place import Flags, opened
@@ -84,6 +85,7 @@ def read(*, resource_type: str, resource_id: str, style: str | None, **place: An
     """Read one resource by its technical id."""
     with _client(place) as client:
         found = client.read(resource_type, resource_id)
+    note(counts={resource_type: 1})
     rows.write([found], style or rows.default_format(), resource_type=resource_type, single=True)
     return 0
 

@@ -14,6 +14,7 @@ from rich.spinner import Spinner
 from ror_sante.api.query import HealthcareServiceQuery
 from ror_sante.api.views import Pool
 from ror_sante.cli import rows, table
+from ror_sante.cli.audit import note
 from ror_sante.cli.console import console, text
 
 if TYPE_CHECKING:
@@ -77,6 +78,26 @@ def progress(style: str) -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
         yield tick
 
 
+@contextlib.contextmanager
+def counted(found: Iterable[Resource], resource_type: str) -> Iterator[Iterator[Resource]]:
+    """Let the audit line say how many resources came, matches and others, whatever ends the search."""
+    matches = included = 0
+
+    def passing() -> Iterator[Resource]:
+        nonlocal matches, included
+        for resource in found:
+            if resource.mode == "include":
+                included += 1
+            else:
+                matches += 1
+            yield resource
+
+    try:
+        yield passing()
+    finally:
+        note(counts={resource_type: matches} | ({"included": included} if included else {}))
+
+
 def enough(most: int | None, style: str) -> int | None:
     """Give the number of matches to ask for: one more than a table shows tells that there are more."""
     return most or (rows.TABLE_ROWS + 1 if style == "table" else None)
@@ -101,11 +122,11 @@ def print_found(
         most: what ``--max`` said.
         included: print what came along, too.
     """
-    with contextlib.closing(found):
+    with contextlib.closing(found), counted(found, resource_type) as passing:
         if style == "table":
-            count, more = _as_table(tick(found), rows.TABLE_ROWS if most is None else None, included=included)
+            count, more = _as_table(tick(passing), rows.TABLE_ROWS if most is None else None, included=included)
         else:
-            count, more = rows.write(tick(found), style, resource_type=resource_type), False
+            count, more = rows.write(tick(passing), style, resource_type=resource_type), False
     if more:
         sys.stderr.write(f"The first {count} are shown, there are more: --max N, or --format ndjson for all.\n")
     elif count == 0:

@@ -117,7 +117,7 @@ def _options() -> list[click.Parameter]:
             ["--audit"],
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="Add one JSON line about this run to a file.",
+            help="Add one JSON line about this run to a file; it wins over `audit` of the settings.",
             expose_value=False,
             callback=_keep(_AUDIT),
         ),
@@ -136,16 +136,25 @@ class Verb(click.Command):
         run = ctx.meta[_RUN] = secrets.token_hex(8)
         with (
             _log_on_stderr(ctx.meta.get(_VERBOSE, 0), ctx.meta.get(_LOG_FORMAT, "text"), run=run),
-            audited(ctx.meta.get(_AUDIT), ctx, run=run),
+            audited(ctx.meta.get(_AUDIT) or _configured_audit(), ctx, run=run) as line,
         ):
             try:
-                return super().invoke(ctx)
+                code = super().invoke(ctx)
             except BrokenPipeError as error:
                 silence(sys.stdout)
                 raise click.exceptions.Exit(BROKEN_PIPE) from error
             except Exception:
                 logging.getLogger("ror_sante.cli").debug("this ended the command:", exc_info=True)
                 raise
+            line["code"] = int(code or 0)
+            return code
+
+
+def _configured_audit() -> Path | None:
+    # Imported here: `--version` needs none of the libraries that the settings stand on.
+    from ror_sante.settings import audit_file
+
+    return audit_file(config_path())
 
 
 class VerbGroup(click.Group):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ror_sante.settings.bench import SIMULATOR
-from ror_sante.settings.loading import load_settings
+from ror_sante.settings.loading import audit_file, load_settings
 from ror_sante.settings.places import FILE_NAME, find_file, usual_places
 from ror_sante.settings.regional import RegionalPlace, regional_place
 from ror_sante.settings.remembered import Remembered, forget, open_vault, recall, remember
@@ -42,6 +42,7 @@ __all__ = [
     "Secret",
     "Settings",
     "Table",
+    "audit_file",
     "find_file",
     "forget",
     "load_settings",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
 from ror_sante.environments import BUILT_IN, IGC_SANTE, IGC_SANTE_TEST, WEB_PKI, Environment
 from ror_sante.errors import ConfigurationError, printable
+from ror_sante.settings.files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from ror_sante.settings.tables import EnvironmentSettings
 
@@ -61,4 +62,4 @@ def no_such_environment(name: str, *, own: Mapping[str, object]) -> NoReturn:
 
 def anchor_word(word: str, *, folder: Path) -> str:
     """Give the word of an anchor, or the path of its file, which starts at `folder`."""
-    return word if word in {IGC_SANTE, IGC_SANTE_TEST, WEB_PKI} else str(folder / Path(word).expanduser())
+    return word if word in {IGC_SANTE, IGC_SANTE_TEST, WEB_PKI} else str(folder / expanded(word))

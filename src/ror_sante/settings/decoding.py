@@ -11,6 +11,7 @@ from ror_sante.environments import Coding
 from ror_sante.errors import ConfigurationError, printable
 from ror_sante.settings.bench import check_environments
 from ror_sante.settings.explaining import explain, kind_of, unknown_key
+from ror_sante.settings.files import expanded
 from ror_sante.settings.secret import Secret
 from ror_sante.settings.tables import EnvironmentSettings, IdentitySettings, RegionSettings
 from ror_sante.settings.whole import Settings
@@ -79,7 +80,7 @@ def _hook(wanted: type[Any], found: Any, *, folder: Path) -> Any:
             hint="Put it alone in a file that only you can read, and name that file in passphrase_file.",
         )
     if wanted is Path and isinstance(found, str) and found:
-        return folder / Path(found).expanduser()
+        return folder / expanded(found)
     if isinstance(found, wanted):
         return found
     raise TypeError(f"expected a path, got {kind_of(found)}")

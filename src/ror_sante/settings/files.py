@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from ror_sante.errors import ConfigurationError, printable
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _LIMIT: Final = 1_048_576
+
+
+def expanded(path: str | Path) -> Path:
+    """Put the home folder in place of a ``~``.
+
+    Raises:
+        ConfigurationError: nobody of that name has one.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"{printable(path)} begins with the home folder of nobody", hint="Write the whole path."
+        ) from error
 
 
 def read_file(path: Path, *, what: str, limit: int, private: bool = False) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ror_sante.settings.files import expanded
 from ror_sante.settings.raw import put, replace, table
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def lay_flags(
     if p12 is not None:
         _use_p12(raw, p12)
     if passphrase_file is not None:
-        replace(raw, "identity.passphrase_file", passphrase_file.expanduser().absolute())
+        replace(raw, "identity.passphrase_file", expanded(passphrase_file).absolute())
     if timeout is not None:
         for name in ("connect_timeout", "read_timeout", "deadline"):
             put(raw, f"network.{name}", float(timeout))
@@ -41,7 +42,7 @@ def lay_flags(
 def _use_p12(raw: dict[str, Any], p12: Path) -> None:
     # The configured passphrase file belongs to the configured P12; a variable is meant for this run.
     kept = table(raw, "identity").get("passphrase")
-    raw["identity"] = {"p12": p12.expanduser().absolute()} | ({"passphrase": kept} if kept else {})
+    raw["identity"] = {"p12": expanded(p12).absolute()} | ({"passphrase": kept} if kept else {})
     _forget_named_identities(raw)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ror_sante.errors import ConfigurationError
 from ror_sante.settings.decoding import decode
-from ror_sante.settings.files import read_toml
+from ror_sante.settings.files import expanded, read_toml
 from ror_sante.settings.flags import lay_flags
 from ror_sante.settings.places import find_file
 from ror_sante.settings.variables import lay_variables
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ror_sante.settings.whole import Settings
+
+_AUDIT: Final = "ROR_SANTE_AUDIT"
 
 
 def load_settings(
@@ -51,3 +55,26 @@ def load_settings(
     lay_flags(raw, environment=environment, p12=p12, passphrase_file=passphrase_file, timeout=timeout)
     folder = Path.cwd() if source is None else source.parent
     return decode(raw, folder=folder, source=source)
+
+
+def audit_file(path: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Path | None:
+    """Give the value of ``audit`` alone, whatever is wrong with the other settings: a run that they stop counts too.
+
+    Args:
+        path: as in `load_settings`.
+        environ: as in `load_settings`.
+
+    Returns:
+        The file, or None: there is no such setting, or no settings file that can be trusted.
+
+    Raises:
+        ConfigurationError: it begins with the home folder of nobody.
+    """
+    environ = os.environ if environ is None else environ
+    if environ.get(_AUDIT):
+        return expanded(environ[_AUDIT]).absolute()
+    source, named = find_file(path, environ=environ), None
+    if source is not None:
+        with contextlib.suppress(ConfigurationError):  # told by whoever needs the settings
+            named = read_toml(source).get("audit")
+    return source.parent / expanded(named) if source and named and isinstance(named, str) else None

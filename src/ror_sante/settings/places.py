@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ror_sante.settings.files import expanded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,7 +22,7 @@ def find_file(path: Path | None = None, *, environ: Mapping[str, str] | None = N
     environ = os.environ if environ is None else environ
     named = path or (Path(environ["ROR_SANTE_CONFIG"]) if environ.get("ROR_SANTE_CONFIG") else None)
     if named is not None:
-        return named.expanduser().absolute()
+        return expanded(named).absolute()
     return next((place for place in usual_places() if place.exists()), None)
 
 

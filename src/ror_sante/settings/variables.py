@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
 from ror_sante.errors import ConfigurationError, printable
+from ror_sante.settings.files import expanded
 from ror_sante.settings.raw import replace
 from ror_sante.settings.tables import Overlap, Seconds
 
@@ -25,6 +25,7 @@ PREFIX: Final = "ROR_SANTE_"
 VARIABLES: Final[Mapping[str, str]] = {
     "ROR_SANTE_CONFIG": "",
     "ROR_SANTE_ENVIRONMENT": "environment",
+    "ROR_SANTE_AUDIT": "audit",
     "ROR_SANTE_IDENTITY_P12": "identity.p12",
     "ROR_SANTE_IDENTITY_CERTIFICATE": "identity.certificate",
     "ROR_SANTE_IDENTITY_KEY": "identity.key",
@@ -110,7 +111,7 @@ def _unknown_variable(name: str) -> NoReturn:
 def _converted(name: str, value: str, *, key: str) -> Any:
     kind = _type_of(key)
     if kind == "path":
-        return Path(value).expanduser().absolute()
+        return expanded(value).absolute()
     if kind == "text":
         return value
     try:
@@ -133,7 +134,7 @@ _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
 def _type_of(key: str) -> str:
     """Tell what a key holds, by its name: the names were chosen so that this is plain."""
     last = key.rpartition(".")[2]
-    if last in {"p12", "certificate", "key", "next"} or last.endswith("_file"):
+    if last in {"audit", "p12", "certificate", "key", "next"} or last.endswith("_file"):
         return "path"
     if last in {"connect_timeout", "read_timeout", "region_timeout", "deadline", "calls_per_second"}:
         return "seconds"

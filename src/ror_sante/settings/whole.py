@@ -25,6 +25,7 @@ class Settings(Table, frozen=True, kw_only=True):
 
     Attributes:
         environment: ``production``, ``bac-a-sable``, ``simulator`` or the name of a table in `environments`.
+        audit: the file that gets a line about each run of the command, or None.
         identity: the default certificate, or None.
         identities: further certificates by name.
         network: proxy and time limits.
@@ -36,6 +37,7 @@ class Settings(Table, frozen=True, kw_only=True):
     """
 
     environment: str = "bac-a-sable"
+    audit: Path | None = None
     identity: IdentitySettings | None = None
     identities: dict[str, IdentitySettings] = msgspec.field(default_factory=dict)
     network: NetworkSettings = NetworkSettings()
