@@ -115,9 +115,9 @@ def test_without_any_certificate_there_is_nothing_to_show(run: Callable[..., Any
 
 
 def test_the_passphrase_is_asked_for_on_a_terminal(
-    run: Callable[..., Any], files: Any, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Any], files: Any, pki: SimulatorPki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody configured it and somebody sits there: it is asked for, hidden."""
+    """A file shows nothing without it, nobody configured it and somebody sits there: it is asked for, hidden."""
     asked: list[dict[str, Any]] = []
 
     def prompt(text: str, **how: Any) -> str:
@@ -126,9 +126,44 @@ def test_the_passphrase_is_asked_for_on_a_terminal(
 
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("click.prompt", prompt)
-    done = run("identity", "show", files.folder / "client.p12")
+    (files.folder / "sealed.p12").write_bytes(pki.p12(pki.client(), "xyzzy", shape="modern"))
+    done = run("identity", "show", files.folder / "sealed.p12")
     assert done.code == 0
     assert (asked[0]["text"], asked[0]["hide_input"], asked[0]["err"]) == ("Passphrase", True, True)
+
+
+def test_a_p12_of_the_platform_shows_itself_without_its_passphrase(
+    run: Callable[..., Any], files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the key, which is said; nobody is asked, even where somebody sits. With the passphrase it is opened."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: pytest.fail("a passphrase was asked for"))
+    words = ["identity", "show", files.folder / "client.p12", "--format", "json"]
+    shown = json.loads(run(*words).out)
+    whole = json.loads(run(*words, "--passphrase-file", files.folder / "client.pass").out)
+    assert [note["code"] for note in shown.pop("notes")] == ["not-opened"]
+    assert (shown.pop("opened"), whole.pop("opened"), whole.pop("notes")) == (False, True, [])
+    assert shown == whole
+    assert (shown["private_key"], shown["protection"], shown["verified"]) == (True, "3DES, 2048 rounds", False)
+
+
+def test_a_certificate_with_its_key_shows_itself_without_its_passphrase(
+    run: Callable[..., Any], files: Any, pki: SimulatorPki
+) -> None:
+    """The same for two files of the settings: the key is there, and was not opened."""
+    issued = pki.client()
+    (files.folder / "client.cer").write_bytes(issued.pem_chain())
+    (files.folder / "client.key").write_bytes(issued.key_pem("xyzzy"))
+    path = files.write('[identity]\ncertificate = "client.cer"\nkey = "client.key"')
+    about = json.loads(run("identity", "show", "--format", "json", "--config", path).out)
+    assert (about["private_key"], about["opened"], about["protection"]) == (True, False, None)
+
+
+def test_show_finds_the_leaf_whatever_the_order(run: Callable[..., Any], files: Any, pki: SimulatorPki) -> None:
+    """An authority that stands first in a file is not what the file is about."""
+    chain = pki.client().pem_chain()
+    (files.folder / "both.pem").write_bytes(pki.intermediate.pem_chain() + chain)
+    assert "common name  CLIENT_WS_RORN" in run("identity", "show", files.folder / "both.pem").out
 
 
 def test_keys_and_usages_of_other_kinds_are_named() -> None:

@@ -71,7 +71,7 @@ def test_once_forgotten_it_is_needed_again(run: Any, files: Any, remembered: Any
     """Forgetting twice is no failure; the file may be gone by then."""
     path = files.folder / "client.p12"
     assert run("identity", "forget", path).out == f"{path}: its passphrase is out of the keyring.\n"
-    assert run("identity", "verify", path).code == 2
+    assert run("identity", "harden", path).code == 2
     path.unlink()
     done = run("identity", "forget", path)
     assert (done.code, done.out) == (0, f"{path}: the keyring has no passphrase of it.\n")
@@ -140,7 +140,7 @@ def test_without_a_passphrase_and_without_a_terminal_it_stops(
 def test_a_keyring_that_is_no_help_is_named_where_the_passphrase_lacks(run: Any, files: Any) -> None:
     """A nightly run without a session learns why what worked at the desk does not work here."""
     path = files.folder / "client.p12"
-    for words in (("verify", path), ("harden", path)):
-        done = run("identity", *words)
-        assert done.code == 2
-        assert "The keyring is no help: the keyring keyring.backends.null.Keyring is refused" in done.err
+    for verb, code in (("verify", 1), ("harden", 2)):
+        done = run("identity", verb, path)
+        assert done.code == code
+        assert "The keyring is no help: the keyring keyring.backends.null.Keyring is refused" in done.out + done.err

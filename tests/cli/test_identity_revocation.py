@@ -19,6 +19,7 @@ def lists(files: Any, pki: SimulatorPki, monkeypatch: pytest.MonkeyPatch) -> Any
     monkeypatch.setenv("XDG_CACHE_HOME", str(files.folder / "cache"))
     issued, at = pki.client(), datetime.now(UTC).replace(microsecond=0)
     (files.folder / "client.pem").write_bytes(issued.pem_chain())
+    (files.folder / "client.p12").write_bytes(pki.p12(issued, "nobody says it"))
 
     def write(*, revoked: bool = False, life: bool = True) -> list[str | Path]:
         listed = (issued.certificate,) if revoked else ()
@@ -74,6 +75,28 @@ def test_the_configured_certificate_is_looked_at_without_a_file(run: Any, files:
     done = run("identity", "revocation", "--config", path, "--anchor", files.folder / "root.pem")
     assert done.code == 0
     assert "is not asked: its host is not one of" in done.out
+
+
+def test_a_p12_of_the_platform_needs_no_passphrase(run: Any, lists: Any, files: Any) -> None:
+    """What is asked about lies in clear, also for the configured one."""
+    _, *words = lists(revoked=True)
+    done = run("identity", "revocation", files.folder / "client.p12", *words)
+    assert (done.code, done.out.endswith("verdict: revoked\n")) == (1, True)
+    path = files.write('[identity]\np12 = "client.p12"')
+    assert run("identity", "revocation", *words, "--config", path).code == 1
+
+
+def test_the_configured_intermediates_complete_the_chain(
+    run: Any, files: Any, pki: SimulatorPki, monkeypatch: Any
+) -> None:
+    """A P12 without its authority and without its passphrase: the settings name what is missing."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(files.folder / "cache"))
+    (files.folder / "client.p12").write_bytes(pki.p12(pki.client(), "xyzzy", intermediates=False, root=False))
+    (files.folder / "aci.pem").write_bytes(pki.intermediate.pem_chain())
+    path = files.write('[identity]\np12 = "client.p12"\nintermediates = ["aci.pem"]')
+    words = ["identity", "revocation", "--method", "crl", "--anchor", files.folder / "root.pem"]
+    assert run(*words, "--config", path).code == 0
+    assert run(*words, files.folder / "client.p12").code == 3
 
 
 def test_an_authority_alone_names_no_place(run: Any, files: Any, pki: SimulatorPki, monkeypatch: Any) -> None:

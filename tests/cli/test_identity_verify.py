@@ -70,7 +70,7 @@ def test_a_finding_without_a_hint_has_no_hint_line(
     """Nothing is invented."""
     from ror_sante.errors import Finding
 
-    monkeypatch.setattr("ror_sante.pki.identity.judge", lambda *_, **__: (Finding("odd", "odd it is"),))
+    monkeypatch.setattr("ror_sante.cli.identity.verify.judge", lambda *_, **__: (Finding("odd", "odd it is"),))
     assert run(*opened(files)).out == "error: odd: odd it is\nCLIENT_WS_RORN: bad\n"
 
 
@@ -80,6 +80,22 @@ def test_bare_certificates_are_judged_without_a_passphrase(
     """A PEM chain has nothing to open."""
     (files.folder / "chain.pem").write_bytes(pki.client().pem_chain())
     assert run(*words(files, files.folder / "chain.pem")).code == 0
+
+
+def test_a_p12_of_the_platform_is_judged_as_far_as_it_shows(run: Callable[..., Any], files: Any) -> None:
+    """Without its passphrase, which nobody is there to type: a warning says what was not tried. A wrong one is 3."""
+    done = run(*words(files, files.folder / "client.p12"))
+    assert (done.code, done.out.splitlines()[-1]) == (0, "CLIENT_WS_RORN: good")
+    assert done.out.startswith("warning: not-opened: the private key was not opened")
+
+
+def test_a_p12_that_shows_nothing_is_not_judged_unopened(
+    run: Callable[..., Any], files: Any, pki: SimulatorPki
+) -> None:
+    """Its certificates are encrypted too: no passphrase, no verdict."""
+    (files.folder / "client.p12").write_bytes(pki.p12(pki.client(), "xyzzy", shape="modern"))
+    done = run(*words(files, files.folder / "client.p12"))
+    assert (done.code, done.out, "needs a passphrase" in done.err) == (2, "", True)
 
 
 def test_a_leaf_alone_in_a_p12_stops_in_the_air(run: Callable[..., Any], files: Any, pki: SimulatorPki) -> None:

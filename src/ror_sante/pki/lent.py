@@ -28,5 +28,5 @@ def load_intermediates(sources: Iterable[Source]) -> tuple[x509.Certificate, ...
     return tuple(
         certificate
         for source in sources
-        for certificate in read_certificates(read_source(source, what="the lent intermediate"), name=label(source))
+        for certificate in read_certificates(read_source(source, what="the intermediate"), name=label(source))
     )

@@ -25,4 +25,5 @@ def compare(*, old: Path, new: Path, passphrase_file: Path | None) -> int:
     lines = list(compared(look(old, passphrase_file).leaf, look(new, passphrase_file).leaf))
     for good, text in lines:
         sys.stdout.write(f"{'ok  ' if good else 'DIFF'} {text}\n")
+    sys.stdout.write("Compared, not verified: `identity verify` judges each of them.\n")
     return int(not all(good for good, _ in lines))

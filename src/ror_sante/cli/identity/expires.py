@@ -82,7 +82,7 @@ def _told(seen: Look, at: datetime) -> str:
 
 
 def _text(seen: Look, at: datetime, _bad: bool) -> str:
-    return f"{_told(seen, at)}\n"
+    return f"{_told(seen, at)} (read, not verified)\n"
 
 
 def _json(seen: Look, at: datetime, bad: bool) -> str:

@@ -13,8 +13,8 @@ import click
 import platformdirs
 
 from ror_sante.cli.failures import tell
-from ror_sante.cli.identity.show import _bare_certificates
-from ror_sante.cli.place import Flags, asking, settings_of
+from ror_sante.cli.identity.looking import look
+from ror_sante.cli.place import Flags, settings_of
 from ror_sante.cli.verb import Verb, ending
 from ror_sante.diagnosis.revocation import RevocationCheck, RevocationReport, Source
 from ror_sante.diagnosis.statements import StatementCache
@@ -22,15 +22,12 @@ from ror_sante.environments import IGC_SANTE, IGC_SANTE_TEST, WEB_PKI
 from ror_sante.http.proxy import Proxy
 from ror_sante.http.publication import Publication
 from ror_sante.pki.anchor import TrustAnchor, load_anchors
-from ror_sante.pki.chain import build_chain, common_name
-from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.names import common_name
 from ror_sante.pki.revocation import Standing
 from ror_sante.settings import SIMULATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from cryptography import x509
 
     from ror_sante.diagnosis.revocation import Method
     from ror_sante.settings import Settings
@@ -81,7 +78,8 @@ def revocation(
 
     The authorities above it are asked about too. Only the hosts of the IGC-Santé are asked, over http, and answers are
     kept on the disk; an answer counts when it is fresh and signed by the authority. When nothing reliable can be had,
-    the verdict is "unknown", which is a warning unless --hard-fail.
+    the verdict is "unknown", which is a warning unless --hard-fail. A passphrase is needed only where the certificates
+    are encrypted too.
     """
     settings = settings_of(Flags(p12=file, passphrase_file=passphrase_file))
     check = RevocationCheck(
@@ -92,19 +90,13 @@ def revocation(
         crls=crls,
         fresh=fresh,
     )
-    report = check.run(_chain(file, settings), _anchors(settings, anchors), at=datetime.now(UTC))
+    chain = look(file, passphrase_file).chain.certificates
+    report = check.run(chain, _anchors(settings, anchors), at=datetime.now(UTC))
     if style == "json":
         sys.stdout.write(json.dumps(_as_dict(report), indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write("\n".join(_lines(report)) + "\n")
     return _verdict(report, hard_fail=hard_fail)
-
-
-def _chain(file: Path | None, settings: Settings) -> tuple[x509.Certificate, ...]:
-    found = () if file is None else _bare_certificates(file)
-    if found:
-        return build_chain(found[0], found).certificates
-    return ClientIdentity.from_settings(settings.identity_for("rorn"), ask=asking()).chain
 
 
 def _anchors(settings: Settings, more: tuple[str, ...]) -> tuple[TrustAnchor, ...]:

@@ -15,23 +15,21 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from rich.table import Table
 
 from ror_sante.cli.console import console, text
-from ror_sante.cli.place import Flags, asking, settings_of
+from ror_sante.cli.identity.looking import look_closer, table_of
 from ror_sante.cli.verb import Verb, ending
-from ror_sante.errors import Pkcs12Error
-from ror_sante.pki.chain import build_chain
 from ror_sante.pki.expiry import Validity
-from ror_sante.pki.files import read_source
-from ror_sante.pki.identity import ClientIdentity
 from ror_sante.pki.igc import tree_of
 from ror_sante.pki.names import common_name, describe_name
-from ror_sante.pki.pem import read_certificates
 from ror_sante.pki.usage import extended_usages
 
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from ror_sante.cli.identity.looking import Look
+    from ror_sante.pki.chain import Chain
+
 _UNFOLDED: Final = 4000
-_UNVERIFIED: Final = "Described, not verified: `ror-sante smoke-test` judges the certificate and tries it."
+_UNVERIFIED: Final = "Described, not verified: `identity verify` judges the certificate, `smoke-test` tries it."
 
 
 @click.command(
@@ -45,7 +43,8 @@ _UNVERIFIED: Final = "Described, not verified: `ror-sante smoke-test` judges the
 def show(*, file: Path | None, style: str, passphrase_file: Path | None) -> int:
     """Describe a P12 or a certificate; without FILE, the configured one.
 
-    It describes and does not judge: the exit code is 0 for an expired certificate too. Nothing is sent anywhere.
+    It describes and does not judge: the exit code is 0 for an expired certificate too. A passphrase is asked for only
+    where the certificates are encrypted too; one that is at hand opens the file. Nothing is sent anywhere.
     """
     about = _described(file, passphrase_file, at=datetime.now(UTC))
     if style == "json":
@@ -56,32 +55,26 @@ def show(*, file: Path | None, style: str, passphrase_file: Path | None) -> int:
 
 
 def _described(file: Path | None, passphrase_file: Path | None, *, at: datetime) -> dict[str, Any]:
-    certificates = () if file is None else _bare_certificates(file)
-    if certificates:
-        leaf = certificates[0]
-        chain = build_chain(leaf, certificates)
-        return _about(leaf, chain.certificates, at=at) | _from(str(file), key=False)
-    settings = settings_of(Flags(p12=file, passphrase_file=passphrase_file))
-    found = ClientIdentity.from_settings(settings.identity_for("rorn"), ask=asking())
-    about = _about(found.certificate, found.chain, at=at) | _from(found.source, key=True)
-    about["supplied"] = [common_name(certificate) for certificate in found.supplied]
-    about["notes"] = [{"code": note.code, "message": note.message, "hint": note.hint} for note in found.notes]
-    return about
+    seen = look_closer(file, table_of(file, passphrase_file), ask=False)
+    return _about(seen.leaf, seen.chain, at=at) | _file(seen)
 
 
-def _bare_certificates(file: Path) -> tuple[x509.Certificate, ...]:
-    """Read a file of certificates without a key; nothing for a P12."""
-    try:
-        return read_certificates(read_source(file, what="the certificate file"), name=str(file))
-    except Pkcs12Error:
-        return ()
+def _file(seen: Look) -> dict[str, Any]:
+    """Describe the file beside its certificate: what else is in it, and what was noticed."""
+    shape, opened = seen.outline, seen.identity
+    hidden = seen.unopened is not None and (shape is None or shape.keys + shape.hidden_parts > 0)
+    notes = opened.notes if opened is not None else (seen.unopened,) if seen.unopened is not None else ()
+    return {
+        "file": str(seen.path),
+        "private_key": opened is not None or hidden,
+        "protection": str(shape.protections[0]) if shape is not None and shape.protections else None,
+        "opened": opened is not None,
+        "notes": [{"code": note.code, "message": note.message, "hint": note.hint} for note in notes],
+        "verified": False,
+    }
 
 
-def _from(source: str, *, key: bool) -> dict[str, Any]:
-    return {"file": source, "private_key": key, "supplied": [], "notes": [], "verified": False}
-
-
-def _about(leaf: x509.Certificate, chain: tuple[x509.Certificate, ...], *, at: datetime) -> dict[str, Any]:
+def _about(leaf: x509.Certificate, chain: Chain, *, at: datetime) -> dict[str, Any]:
     validity = Validity.of(leaf)
     return {
         "common_name": common_name(leaf),
@@ -95,7 +88,8 @@ def _about(leaf: x509.Certificate, chain: tuple[x509.Certificate, ...], *, at: d
         "not_after": f"{validity.not_after:%Y-%m-%dT%H:%M:%SZ}",
         "days_left": validity.remaining(at).days,
         "sha256": leaf.fingerprint(SHA256()).hex(),
-        "chain": [common_name(certificate) for certificate in chain],
+        "chain": [common_name(certificate) for certificate in chain.certificates],
+        "supplied": [common_name(certificate) for certificate in chain.supplied],
     }
 
 
@@ -141,6 +135,7 @@ def _rows(about: dict[str, Any]) -> list[tuple[str, str]]:
         ("tree", about["tree"] or "not of IGC-Santé"),
         ("made for", ", ".join(about["usages"]) or "not said"),
         ("key", about["key"]),
+        *([("under", about["protection"])] if about["protection"] else []),
         ("valid", f"{about['not_before'][:10]} to {about['not_after'][:10]}, {left}"),
         ("serial", about["serial"]),
         ("sha256", about["sha256"]),

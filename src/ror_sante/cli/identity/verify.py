@@ -5,31 +5,28 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ror_sante.cli.identity.show import _bare_certificates
-from ror_sante.cli.place import Flags, asking, settings_of
+from ror_sante.cli.identity.looking import look_closer
+from ror_sante.cli.place import Flags, settings_of
 from ror_sante.cli.verb import Verb, ending
 from ror_sante.environments import IGC_SANTE, IGC_SANTE_TEST, WEB_PKI, ApplicationService
 from ror_sante.errors import Severity, printable
 from ror_sante.pki.anchor import load_anchors
-from ror_sante.pki.chain import build_chain
-from ror_sante.pki.identity import ClientIdentity
 from ror_sante.pki.judgement import judge
 from ror_sante.pki.names import common_name
 from ror_sante.settings import SIMULATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from cryptography import x509
 
+    from ror_sante.cli.identity.looking import Look
     from ror_sante.errors import Finding
-    from ror_sante.settings import Settings
 
 _SERVICES: Final = {
     "rorn": ApplicationService.RORN,
@@ -64,33 +61,34 @@ def verify(
 ) -> int:
     """Judge a P12 or a certificate: 1 when it has an error, 0 for warnings alone.
 
-    Every finding is told at once: product, family, tree, dates, chain, key. A P12 is opened, so its passphrase is
-    needed. Without FILE, the configured one is judged. Nothing is sent anywhere; `revocation` asks the authority.
+    Every finding is told at once: product, family, tree, dates, chain, key. Where no passphrase is at hand, a P12 that
+    keeps its certificates in clear is judged by these, with a warning. Without FILE, the configured one is judged.
+    Nothing is sent anywhere; `revocation` asks the authority.
     """
     settings = settings_of(Flags(env=env, p12=file, passphrase_file=passphrase_file))
     simulated = settings.environment == SIMULATOR
     place = None if simulated else settings.resolve_environment()
     own = (IGC_SANTE, IGC_SANTE_TEST) if place is None else tuple(word for word in place.anchors if word != WEB_PKI)
-    leaf, judged = _opened(file, settings)
-    found = judged(
+    seen = look_closer(file, settings.identity_for("rorn"), ask=True)
+    found = judge(
+        seen.chain,
         load_anchors([*own, *anchors]),
         at=datetime.now(UTC),
         service=_SERVICES[service] if service else None,
         test=None if place is None else place.test,
+        notes=_notes(seen),
     )
     bad = any(finding.severity is Severity.ERROR for finding in found)
     write = _json if style == "json" else _text
-    sys.stdout.write(write(leaf, found, bad))
+    sys.stdout.write(write(seen.leaf, found, bad))
     return int(bad)
 
 
-def _opened(file: Path | None, settings: Settings) -> tuple[x509.Certificate, Callable[..., tuple[Finding, ...]]]:
-    """Give the certificate, and what judges it."""
-    bare = () if file is None else _bare_certificates(file)
-    if bare:
-        return bare[0], partial(judge, build_chain(bare[0], bare))
-    identity = ClientIdentity.from_settings(settings.identity_for("rorn"), ask=asking())
-    return identity.certificate, identity.verify
+def _notes(seen: Look) -> tuple[Finding, ...]:
+    """Give what was noticed about the file; a P12 that shows its certificates is judged without being opened too."""
+    if seen.identity is not None:
+        return seen.identity.notes
+    return () if seen.unopened is None else (seen.unopened,)
 
 
 def _text(leaf: x509.Certificate, found: tuple[Finding, ...], bad: bool) -> str:
