@@ -28,6 +28,6 @@ def dn(*, file: Path | None, pem: bool, passphrase_file: Path | None) -> int:
     """
     leaf = look(file, passphrase_file).leaf
     text = leaf.public_bytes(Encoding.PEM).decode() if pem else f"{leaf.subject.rfc4514_string()}\n"
-    sys.stdout.write(text)
     sys.stderr.write("Read from the file, not verified: `identity verify` judges it.\n")
+    sys.stdout.write(text)
     return 0
