@@ -14,7 +14,7 @@ import click
 from click.testing import CliRunner
 
 from ror_sante.cli.root import root
-from ror_sante.diagnosis.causes import CAUSES
+from ror_sante.diagnosis.causes import ACCIDENTS, CAUSES, Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,8 @@ WIDTH = 100
 HERE = Path(__file__).parent
 PAGE = HERE / "command-reference.md"
 TROUBLES = HERE / "troubleshooting.md"
-BEGIN, END = "<!-- causes: begin -->", "<!-- causes: end -->"
+# The table that stands between two marks of the troubleshooting page, by the word of the marks.
+TABLES = {"causes": (("cause", "cause"), CAUSES), "accidents": (("what is seen", "constat"), ACCIDENTS)}
 README = HERE.parent / "README.md"
 HEAD = """# Command reference
 
@@ -98,13 +99,21 @@ def printed(line: str) -> str:
 
 
 def troubleshooting() -> str:
-    """Write the troubleshooting page with the tables of causes, in English and in French."""
-    head, _, rest = TROUBLES.read_text(encoding="utf-8").partition(BEGIN)
-    tail = rest.partition(END)[2]
-    english = [(code, words.title_en, words.next_en) for code, words in CAUSES.items()]
-    french = [(code, words.title_fr, words.next_fr) for code, words in CAUSES.items()]
-    tables = table(("code", "cause", "what to do"), english), table(("code", "cause", "que faire"), french)
-    return f"{head}{BEGIN}\n\n{tables[0]}\n\n### En français\n\n{tables[1]}\n\n{END}{tail}"
+    """Write the troubleshooting page with the tables of causes and of accidents, in English and in French."""
+    text = TROUBLES.read_text(encoding="utf-8")
+    for name, (titles, texts) in TABLES.items():
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        head, _, rest = text.partition(begin)
+        text = f"{head}{begin}\n\n{both(titles, texts)}\n\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+def both(titles: tuple[str, str], texts: dict[str, Words]) -> str:
+    """Write the table of some texts in English, and in French."""
+    english = [(code, words.title_en, words.next_en) for code, words in texts.items()]
+    french = [(code, words.title_fr, words.next_fr) for code, words in texts.items()]
+    tables = table(("code", titles[0], "what to do"), english), table(("code", titles[1], "que faire"), french)
+    return f"{tables[0]}\n\n### En français\n\n{tables[1]}"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:

@@ -40,6 +40,24 @@ def test_junit_is_what_a_ci_server_reads(run: Callable[..., Any], bench: Path, s
     suite = junit(done.out).find("testsuite")
     assert suite is not None
     assert (done.code, suite.get("tests"), suite.get("failures"), suite.get("skipped")) == (5, "16", "1", "2")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "\ncause (" in str(failure.text)
+
+
+@pytest.mark.parametrize("front", [True, False])
+def test_the_cause_of_a_failure_is_told_in_the_language_of_the_command_line(
+    run: Callable[..., Any], bench: Path, simulator: Simulator, front: bool
+) -> None:
+    """Before or after the verb; the locale says nothing then. JSON holds every cause with its word for programs."""
+    simulator.fault("token-error", times=None)
+    french, verb = ["--lang", "fr"], ["smoke-test", "--config", bench]
+    text = run(*french, *verb) if front else run(*verb, *french)
+    assert (text.code, "cause (probable): " in text.out) == (5, True)
+    done = run(*(french if front else []), *verb, *([] if front else french), "--format", "json")
+    (failed,) = [check for check in json.loads(done.out)["checks"] if check["outcome"] == "fail"]
+    assert failed["causes"][0].keys() == {"code", "confidence", "evidence", "title", "next_step"}
+    assert failed["causes"][0]["title"] in " ".join(text.out.split())
 
 
 def test_html_is_one_page(run: Callable[..., Any], bench: Path) -> None:

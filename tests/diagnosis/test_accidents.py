@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ror_sante.diagnosis import accidents, reach
 from ror_sante.diagnosis.accidents import client_chain, machine_store, needs_old_suites, server_chain
+from ror_sante.diagnosis.causes import ACCIDENTS, accident
 from ror_sante.diagnosis.ladders.ladder import Ground
 from ror_sante.diagnosis.ladders.own import OwnSide
 from ror_sante.diagnosis.report import Outcome
@@ -124,6 +125,26 @@ def test_the_chain_rung_says_which_store_helps_others(monkeypatch: pytest.Monkey
 
     assert seen["chain"].outcome is Outcome.FAIL
     assert "which stands in /store.pem" in seen["chain"].detail
+
+
+def test_every_accident_is_told_in_both_languages() -> None:
+    """From one table: four texts each, that name the same things; the code is that of both."""
+    named = {"names": "AC ← X", "store": "/store.pem", "host": "ror.example"}
+    for code, words in ACCIDENTS.items():
+        english, french = accident(code, **named), accident(code, lang="fr", **named)
+        assert (english.code, english.severity) == (french.code, french.severity) == (code, Severity.WARNING)
+        assert len({english.message, english.hint, french.message, french.hint}) == 4
+        for name in named:
+            assert (f"{{{name}}}" in words.title_en) == (f"{{{name}}}" in words.title_fr)
+        assert "{" not in f"{english.message}{english.hint}{french.message}{french.hint}"
+
+
+def test_an_accident_speaks_french_when_asked_to(pki) -> None:
+    """The same finding, the same certificate named."""
+    stores = {"/store.pem": [pki.intermediate.certificate]}
+    (found,) = client_chain(leaf_alone(pki), stores=stores, lang="fr")
+    assert found.code == "chain-in-store"
+    assert found.message.startswith("il manque au fichier SIMULATEUR AC ELEMENTAIRE ORGANISATIONS, qui se trouve dans")
 
 
 # ------------------------------------------------------------------ the server's chain

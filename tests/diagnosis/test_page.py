@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from ror_sante.diagnosis.causes import Cause
 from ror_sante.diagnosis.machine import Machine
 from ror_sante.diagnosis.page.report import to_html
 from ror_sante.diagnosis.page.words import FRENCH, spoken
@@ -111,6 +112,18 @@ def test_foreign_text_is_text_wherever_it_stands() -> None:
     assert "script" not in {tag for tag, _ in seen.elements}
     assert "\x1b" not in source
     assert "<script>alert(1)</script>" in seen.text  # as text
+
+
+def test_the_page_says_why_and_what_to_do_about_it() -> None:
+    """Under what to do: the likeliest cause with its ground and next step, the others by name; markup stays text."""
+    causes = (
+        Cause(code="dropped", confidence="medium", evidence=EVIL, title="A firewall drops it", next_step="Open it."),
+        Cause(code="unknown", confidence="low", evidence="e", title="Not known", next_step="Send it."),
+    )
+    seen = page(check("tcp", Outcome.FAIL, hint="h", causes=causes))
+    assert "cause (medium)A firewall drops itseen</text></svg>" in seen.text
+    assert "nextOpen it.or (low)Not known" in seen.text
+    assert "script" not in {tag for tag, _ in seen.elements}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ror_sante.api.national import NationalRorClient
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport
 from ror_sante.diagnosis.smoke import RUNGS, SmokeTest
 from ror_sante.environments import Coding, Environment
-from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
+from ror_sante.errors import ClientRejectedError, RorError, ServerNotTrustedError
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.settings import NetworkSettings, RornSettings, load_settings
 from ror_sante.simulator import server as simulating
@@ -125,6 +125,19 @@ RUNG_OF = {
     "truncated": "p12",
     "other-service-cn": "name",
 }
+# The likeliest cause of those that fail.
+CAUSE_OF = {
+    "no-intermediate": "intermediate-not-sent",
+    "wrong-intermediate": "client-other-authority",
+    "wrong-root": "client-other-authority",
+    "same-names-other-keys": "client-other-authority",
+    "expired": "client-expired",
+    "not-yet-valid": "client-not-yet-valid",
+    "wrong-eku": "client-usage",
+    "sign-certificate": "client-usage",
+    "server-certificate": "client-usage",
+    "revoked": "client-revoked",
+}
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +177,8 @@ def test_each_flaw_fails_its_rung(flaw: Flaw, kit: Kit, strict: Simulator) -> No
         first = report.failed[0]
         assert first.name == expected
         assert first.hint
+        assert isinstance(first.error, RorError)
+        assert flaw.name not in CAUSE_OF or first.causes[0].code == CAUSE_OF[flaw.name]
         assert rung(report, "dns").outcome is Outcome.OK
         assert rung(report, "token") == dataclasses.replace(
             rung(report, "token"), outcome=Outcome.SKIPPED, detail=f"needs {first.name}, which failed", hint=""
@@ -249,21 +264,29 @@ def _expired(pki: SimulatorPki) -> Issued:
 
 
 @pytest.mark.parametrize(
-    "server",
-    [_expired, lambda pki: pki.server("ror.example"), lambda pki: pki.foreign.server()],
+    ("server", "cause"),
+    [
+        (_expired, ("server-expired", "high")),
+        (lambda pki: pki.server("ror.example"), ("server-name", "high")),
+        (lambda pki: pki.foreign.server(), ("server-other-authority", "medium")),
+    ],
     ids=["expired", "wrong-host", "wrong-root"],
 )
 def test_a_server_that_is_not_trusted_fails_its_chain(
-    server: Callable[[SimulatorPki], Issued], pki: SimulatorPki
+    server: Callable[[SimulatorPki], Issued], cause: tuple[str, str], pki: SimulatorPki
 ) -> None:
-    """The handshake is stopped by us, nothing of ours is sent, and the rung names what the server showed."""
+    """The handshake is stopped by us, nothing of ours is sent; the rung names what the server showed, and the cause."""
     with Simulator(pki, size=1, server=server(pki)) as bad:
         account = RornSettings(client_id=bad.client_id, profile=bad.profile, role=bad.role)
         report = climb(bad, account)
         assert bad.received_chain == ()
     assert [check.name for check in report.failed] == ["server chain"]
     assert report.exit_code == 4
-    assert "it sent " in rung(report, "server chain").detail
+    failed = rung(report, "server chain")
+    assert "it sent " in failed.detail
+    # Proved by the roots and the time that the ladder knows, and by what its probe saw.
+    assert [(one.code, one.confidence) for one in failed.causes[:1]] == [cause]
+    assert isinstance(failed.error, ServerNotTrustedError)
     assert outcomes(report)["tls"] == outcomes(report)["pushed"] == "skipped"
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
+from ror_sante.cli.known import Known
 from ror_sante.cli.streams import settle
 
 if TYPE_CHECKING:
@@ -36,20 +37,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow encoding shows what it lacks, and does not fail
+    known = Known()
     try:
         with _sigterm_ends_us():
             # Imported here: `--version` needs neither the verbs nor the libraries that they stand on.
             from ror_sante.cli.root import root
 
-            code = root.main(args=words, prog_name="ror-sante", standalone_mode=False)
+            code = root.main(args=words, prog_name="ror-sante", standalone_mode=False, obj=known)
             sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001  the outermost call: nothing may reach the user as a trace
-        code = _code_of(error)
+        code = _code_of(error, known)
     settle(sys.stderr)
     return int(code or 0)
 
 
-def _code_of(error: BaseException) -> int:
+def _code_of(error: BaseException, known: Known) -> int:
     """Report an error; an interruption says nothing, and may have left a library half imported."""
     if isinstance(error, SystemExit) and isinstance(error.code, int):
         return error.code
@@ -57,7 +59,7 @@ def _code_of(error: BaseException) -> int:
         return INTERRUPTED
     from ror_sante.cli.failures import report
 
-    return report(error)
+    return report(error, known)
 
 
 def _open_what_is_closed() -> None:

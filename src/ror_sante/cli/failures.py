@@ -6,16 +6,24 @@ import contextlib
 import os
 import sys
 import traceback
-from typing import Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import click
 
+from ror_sante.cli.known import Known, spoken_by
 from ror_sante.cli.streams import silence
 from ror_sante.cli.verb import BROKEN_PIPE, INTERNAL
 from ror_sante.diagnosis import diagnose
-from ror_sante.diagnosis.page.words import spoken
+from ror_sante.diagnosis.causes import UNKNOWN
 from ror_sante.diagnosis.report import BAD_ANSWER, BAD_IDENTITY, BAD_SETTINGS, NO_CONNECTION, exit_code_of
-from ror_sante.errors import IdentityError, RorError, Severity, printable
+from ror_sante.errors import IdentityError, RorError, ServerNotTrustedError, Severity, printable
+from ror_sante.pki.anchor import load_anchors
+
+if TYPE_CHECKING:
+    from ror_sante.environments import Environment
+    from ror_sante.pki.anchor import TrustAnchor
 
 INTERRUPTED: Final = 130
 _LONG: Final = 4000
@@ -28,11 +36,12 @@ _NEXT: Final = {
 }
 
 
-def report(error: BaseException) -> int:
+def report(error: BaseException, known: Known | None = None) -> int:
     """Print an error on stderr and give its exit code.
 
     Args:
         error: what ended the command.
+        known: what the run knew of itself.
 
     Returns:
         2 to 5 for an error of ours, 2 for wrong usage or a file, 130 for Ctrl-C, 70 for a fault of this package.
@@ -47,7 +56,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, RorError):
         code = exit_code_of(error)
         tell(error.message, error.hint or _NEXT[code], also=_others(error))
-        _tell_cause(error)
+        _tell_cause(error, known or Known())
         return code
     if isinstance(error, click.ClickException):
         tell(error.format_message(), _usage_hint(error))
@@ -72,15 +81,35 @@ def tell(message: str, hint: str = "", *, also: tuple[str, ...] = ()) -> None:
         _line(" hint", hint, "cyan")
 
 
-def _tell_cause(error: RorError) -> None:
-    """Print the likeliest cause in the language of the locale, and in French its next step: hints are in English."""
-    lang = spoken()
-    first = diagnose(error, lang=lang)[0]
-    if first.code == "unknown":
+def _tell_cause(error: RorError, known: Known) -> None:
+    """Print the likeliest cause in the language of the run, and in French its next step: hints are in English."""
+    lang = spoken_by(known)
+    first = diagnose(
+        error,
+        identity=known.identity,
+        anchor=_anchors(error, known.environment),
+        environment=known.environment,
+        at=datetime.now(UTC),
+        lang=lang,
+    )[0]
+    if first.code == UNKNOWN:
         return
     _line("cause", first.title, "cyan")
     if lang == "fr":
         _line("suite", first.next_step, "cyan")
+
+
+def _anchors(error: RorError, place: Environment | None) -> tuple[TrustAnchor, ...]:
+    """Give the roots that judged what failed: the server's own where its receipt tells which server, else ours."""
+    if place is None:
+        return ()
+    receipt = getattr(error, "receipt", None)
+    host = receipt.host if receipt is not None and isinstance(error, ServerNotTrustedError) else None
+    others = ((place.token_url, place.token_anchors), (place.api_url, place.api_anchors))
+    words = next((own for url, own in others if own and urlsplit(url).hostname == host), place.anchors)
+    with contextlib.suppress(RorError):
+        return load_anchors(words)
+    return ()
 
 
 def _line(word: str, text: str, colour: str) -> None:

@@ -10,12 +10,16 @@ from rich.text import Text
 
 from ror_sante.cli.console import speaks_unicode, text
 from ror_sante.cli.grid import MARKS, STYLES, print_grid
+from ror_sante.diagnosis.causes import UNKNOWN
 from ror_sante.diagnosis.machine import NONE
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
 from ror_sante.diagnosis.smoke import RUNGS
+from ror_sante.diagnosis.telling import why
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ror_sante.diagnosis.causes import Lang
 
 # What of this machine may explain a failure.
 _TELLING: Final = ("proxy variables", "authority variables", "openssl variables")
@@ -30,12 +34,14 @@ class Ladder:
         console: where.
         environment: the name of the environment.
         title: how people call the service.
+        lang: ``en`` or ``fr``, of the causes.
     """
 
-    def __init__(self, console: Console, *, environment: str, title: str = "National ROR") -> None:
+    def __init__(self, console: Console, *, environment: str, title: str = "National ROR", lang: Lang = "en") -> None:
         self._console = console
         self._environment = environment
         self._title = title
+        self._lang: Lang = lang
         self._unicode = speaks_unicode(console)
 
     def rung(self, check: Check) -> None:
@@ -58,6 +64,7 @@ class Ladder:
         self._console.print(Padding(line, (0, 0, 0, 2)))
         if check.hint:
             self._hint(check.hint)
+        self._why(check)
 
     def verdict(self, report: SmokeReport, *, strict: bool, after: str) -> None:
         """Print the last line: what it comes to, and the next step.
@@ -72,7 +79,7 @@ class Ladder:
         if report.failed:
             first = report.failed[0]
             words = f"Stopped at {first.name} {took} (exit code {report.exit_code})."
-            step = first.hint or "See the rung above."
+            step = self._step(first)
             style = "bold red"
         elif report.warned:
             named = ", ".join(check.name for check in report.warned)
@@ -86,6 +93,12 @@ class Ladder:
         # A command is one line, so that it can be copied; a sentence wraps between its words.
         self._console.print(Text.assemble(("Next: ", "bold"), self._safe(step)), soft_wrap=step == after)
 
+    def _step(self, check: Check) -> str:
+        """Give what to do about the first failure; hints are in English, the steps of the causes in both languages."""
+        if self._lang == "fr" and check.causes and check.causes[0].code != UNKNOWN:
+            return check.causes[0].next_step
+        return check.hint or "See the rung above."
+
     def _heading(self, check: Check) -> None:
         refused = check.outcome is Outcome.FAIL
         trust = Text("none that can be used") if refused else self._safe(check.detail)
@@ -93,14 +106,23 @@ class Ladder:
         self._console.print(Text.assemble(f"{self._title}, environment ", self._safe(self._environment)))
         self._console.print()
 
+    def _why(self, check: Check) -> None:
+        """Print why it failed: the likeliest cause with its ground and next step, and what else it may be."""
+        for label, told in why(check, self._lang):
+            line = Text.assemble((f"{label}: ", "bold"), self._safe(told))
+            self._console.print(Padding(line, (0, _TIME_WIDTH + 1, 0, self._indent + 2)))
+
+    @property
+    def _indent(self) -> int:
+        return 2 + (1 if self._unicode else 2) + 1 + _NAME_WIDTH + 1
+
     def _hint(self, hint: str) -> None:
         arrow = "→ " if self._unicode else "> "
         line = Table.grid(expand=True)
         line.add_column(width=2)
         line.add_column(ratio=1, overflow="fold")
         line.add_row(Text(arrow, style="cyan"), self._safe(hint, "cyan"))
-        indent = 2 + (1 if self._unicode else 2) + 1 + _NAME_WIDTH + 1
-        self._console.print(Padding(line, (0, _TIME_WIDTH + 1, 0, indent)))
+        self._console.print(Padding(line, (0, _TIME_WIDTH + 1, 0, self._indent)))
 
     def _safe(self, words: str, style: str = "") -> Text:
         return safe(self._console, words, style)
@@ -139,10 +161,12 @@ class Ladders:
 
     Args:
         console: where.
+        lang: ``en`` or ``fr``, of the causes.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, lang: Lang = "en") -> None:
         self._console = console
+        self._lang: Lang = lang
         self._printed: dict[str, Ladder] = {}
 
     def rung(self, ladder: Head, check: Check) -> None:
@@ -151,7 +175,9 @@ class Ladders:
         if name not in self._printed:
             if self._printed:
                 self._console.print()
-            self._printed[name] = Ladder(self._console, environment=ladder.environment, title=ladder.title)
+            self._printed[name] = Ladder(
+                self._console, environment=ladder.environment, title=ladder.title, lang=self._lang
+            )
         self._printed[name].rung(check)
 
     def receipts(self, reports: SmokeReports) -> None:

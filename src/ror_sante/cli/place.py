@@ -12,6 +12,7 @@ import msgspec
 
 from ror_sante.api.national import NationalRorClient
 from ror_sante.cli.audit import note, note_place
+from ror_sante.cli.known import remember
 from ror_sante.cli.verb import config_path
 from ror_sante.diagnosis.smoke import sources
 from ror_sante.errors import ConfigurationError
@@ -115,8 +116,9 @@ def opened(flags: Flags) -> Iterator[Place]:
 
 
 def _noted(place: Place) -> Place:
-    """Let the audit line say where the run went, and with which certificate."""
+    """Let the audit line, and the causes of a failure, say where the run went and with which certificate."""
     note_place(place.environment)
+    remember(environment=place.environment)
 
     def noting(service: str) -> IdentitySource | None:
         found = place.source(service)
@@ -131,6 +133,7 @@ def _noting(source: IdentitySource) -> IdentitySource:
     def load() -> ClientIdentity:
         identity = source.load()
         note(certificate=identity.thumbprint)
+        remember(identity=identity)
         return identity
 
     return IdentitySource(load, files=source.files, successor=source.successor)

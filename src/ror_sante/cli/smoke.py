@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ror_sante.cli.known import language
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.smoke_formats import STYLES, Manner, teller
 from ror_sante.cli.verb import Verb, config_path, ending
 from ror_sante.diagnosis.ladders.annuaire import ANNUAIRE
 from ror_sante.diagnosis.ladders.national import RORN
-from ror_sante.diagnosis.page.words import spoken
 from ror_sante.diagnosis.report import BAD_VERDICT
 from ror_sante.diagnosis.share import Mask
 from ror_sante.diagnosis.smoke import ALL, SERVICES, WITHIN, SmokeTest
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from ror_sante.cli.place import Place
     from ror_sante.cli.smoke_formats import Teller
-    from ror_sante.diagnosis.page.words import Lang
     from ror_sante.pki.source import IdentitySource
 
 _POSITIVE: Final = click.FloatRange(0, 3600, min_open=True)
@@ -67,7 +66,6 @@ _DAY: Final = click.FloatRange(0, 86_400, min_open=True)
 @click.option("--share", is_flag=True, help="Mask accounts, internal hosts, addresses, paths, people.")
 @click.option("--doctor", is_flag=True, help="Tell about this machine too: versions, variables, files.")
 @click.option("--receipt", is_flag=True, help="Tell what each connection showed: protocol, chains, alert, times.")
-@click.option("--lang", type=click.Choice(["en", "fr"]), help="Of the HTML page; without it, that of the locale.")
 @click.option(
     "--repeat", type=click.IntRange(0), metavar="N", default=1, help="Run it N times; 0 goes on until Ctrl-C."
 )
@@ -94,7 +92,6 @@ def smoke_test(
     share: bool,
     doctor: bool,
     receipt: bool,
-    lang: Lang | None,
     repeat: int,
     interval: float,
 ) -> int:
@@ -103,12 +100,18 @@ def smoke_test(
     Each rung says what was seen and, where it fails, what to do. A rung whose ground is missing is skipped. The exit
     code is the family of the first failed rung.
     """
+    lang = language()
     flags = Flags(env=env, p12=p12, passphrase_file=passphrase_file, pki=pki, timeout=timeout)
     with opened(flags) as place, told_by_a_rung():
         mask = Mask.of(place.settings, place.environment) if share else None
         known = place if mask is None else _learning(place, mask)
         test = SmokeTest.from_settings(
-            known.settings, services=[service], environment=known.environment, source=known.source, within=within
+            known.settings,
+            services=[service],
+            environment=known.environment,
+            source=known.source,
+            within=within,
+            lang=lang,
         )
         manner = Manner(
             output=output,
@@ -117,7 +120,7 @@ def smoke_test(
             mask=mask,
             doctor=doctor,
             receipt=receipt,
-            lang=lang or spoken(),
+            lang=lang,
             repeated=repeat != 1,
         )
         with teller(style, manner) as told:

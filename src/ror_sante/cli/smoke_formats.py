@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from ror_sante.cli.ladder import Head
-    from ror_sante.diagnosis.page.words import Lang
+    from ror_sante.diagnosis.causes import Lang
     from ror_sante.diagnosis.report import Check, SmokeReport, SmokeReports
     from ror_sante.diagnosis.share import Mask
     from ror_sante.diagnosis.smoke import SmokeTest
@@ -48,7 +48,7 @@ class Manner:
         mask: masks what is private, or None.
         doctor: tell about this machine in text and JSON too; the other formats always do.
         receipt: tell what each connection showed in text and JSON too; the page always does.
-        lang: ``en`` or ``fr``, of the page.
+        lang: ``en`` or ``fr``, of causes and headings.
         repeated: there may be several rounds.
     """
 
@@ -128,7 +128,7 @@ class _Text:
     def run(self, test: SmokeTest) -> SmokeReports:
         if self._before is not None:
             return test.run_all()
-        self._told = Ladders(self._console)
+        self._told = Ladders(self._console, lang=self._manner.lang)
         return test.run_all(self._rung)
 
     def round(self, reports: SmokeReports, noted: Round, watch: Watch) -> None:
@@ -138,7 +138,7 @@ class _Text:
             return
         if before is not None:
             self._line(noted)
-            self._told = Ladders(self._console)
+            self._told = Ladders(self._console, lang=self._manner.lang)
             for ladder, check in _rungs(reports):
                 self._rung(ladder, check)
         assert self._told is not None  # noqa: S101  the first round made it
@@ -201,7 +201,7 @@ class _Document:
     def round(self, reports: SmokeReports, noted: Round, watch: Watch) -> None:
         shown, manner = self._manner.shown(reports), self._manner
         if self._style == "junit":
-            self._last = to_junit(shown, strict=manner.strict)
+            self._last = to_junit(shown, strict=manner.strict, lang=manner.lang)
         else:
             rounds = tuple(watch.rounds) if manner.repeated else ()
             self._last = to_html(shown, lang=manner.lang, masked=manner.mask is not None, rounds=rounds)

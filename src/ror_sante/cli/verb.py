@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from ror_sante.cli.audit import audited
+from ror_sante.cli.known import remember
 from ror_sante.cli.streams import silence
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ def _keep(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     return callback
 
 
+def _speak(_ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
+    if value is not None:
+        remember(lang=value)
+
+
 def _count(ctx: click.Context, _parameter: click.Parameter, value: int) -> None:
     ctx.meta[_VERBOSE] = ctx.meta.get(_VERBOSE, 0) + value
 
@@ -112,6 +118,13 @@ def _options() -> list[click.Parameter]:
             help="How log lines are written on stderr.",
             expose_value=False,
             callback=_keep(_LOG_FORMAT),
+        ),
+        click.Option(
+            ["--lang"],
+            type=click.Choice(["en", "fr"]),
+            help="Language of causes, warnings and headings; else that of the locale.",
+            expose_value=False,
+            callback=_speak,
         ),
         click.Option(
             ["--audit"],

@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
-from ror_sante.errors import Finding, RorError, Severity
+from ror_sante.diagnosis.causes import accident
+from ror_sante.errors import RorError
 from ror_sante.pki.chain import build_chain, is_signed_by
 from ror_sante.pki.lent import load_intermediates
 from ror_sante.pki.names import common_name
-from ror_sante.tls.faults import SUPPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from ror_sante.diagnosis.causes import Lang
+    from ror_sante.errors import Finding
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.tls.probe import Probe
 
 # Larger than any bundle of roots; what is larger is none.
 _LARGEST_STORE: Final = 8 * 1024 * 1024
-_COMPLETE: Final = "Write a P12 that holds the whole chain: `ror-sante identity bundle`."
 
 
 def client_chain(
@@ -32,6 +33,7 @@ def client_chain(
     *,
     sent: Sequence[bytes] | None = None,
     stores: Mapping[str, Iterable[x509.Certificate]] | None = None,
+    lang: Lang = "en",
 ) -> tuple[Finding, ...]:
     """Tell whether our chain is whole only because a certificate stands in some trust store.
 
@@ -42,35 +44,29 @@ def client_chain(
         identity: our certificate, with the chain that its owner gave.
         sent: what the wire showed that we sent, as DER (`HandshakeReceipt.sent`); None when nobody looked.
         stores: certificates by the name of the store in which they stand, such as what `machine_store` gives.
+        lang: ``en`` or ``fr``.
 
     Returns:
         Warnings ``chain-from-store`` (it was sent so) and ``chain-in-store`` (a program that uses that store would).
     """
-    return (*_sent_from_store(identity, sent or ()), *_in_stores(identity, stores or {}))
+    return (*_sent_from_store(identity, sent or (), lang), *_in_stores(identity, stores or {}, lang))
 
 
-def _sent_from_store(identity: ClientIdentity, sent: Sequence[bytes]) -> Iterator[Finding]:
+def _sent_from_store(identity: ClientIdentity, sent: Sequence[bytes], lang: Lang) -> Iterator[Finding]:
     given = set(identity.chain)
     added = [one for one in _read(sent) if one not in given and one.subject != one.issuer]
     if added:
-        yield _warning(
-            "chain-from-store",
-            f"{_named(added)} went out with our certificate, and is not in its file: a trust store completed the chain",
-            _COMPLETE,
-        )
+        yield accident("chain-from-store", lang=lang, names=_named(added))
 
 
-def _in_stores(identity: ClientIdentity, stores: Mapping[str, Iterable[x509.Certificate]]) -> Iterator[Finding]:
+def _in_stores(
+    identity: ClientIdentity, stores: Mapping[str, Iterable[x509.Certificate]], lang: Lang
+) -> Iterator[Finding]:
     last = [one for one in identity.chain if one not in identity.supplied][-1]
     for name, certificates in stores.items():
         helping = build_chain(last, certificates, supplement=()).certificates[1:]
         if helping:
-            yield _warning(
-                "chain-in-store",
-                f"the file lacks {_named(helping)}, which stands in {name}: a program that reads that store "
-                "sends the whole chain here, and the leaf alone on another machine",
-                _COMPLETE,
-            )
+            yield accident("chain-in-store", lang=lang, names=_named(helping), store=name)
 
 
 def server_chain(
@@ -79,6 +75,7 @@ def server_chain(
     anchors: Sequence[TrustAnchor],
     *,
     lend: Iterable[x509.Certificate] = (),
+    lang: Lang = "en",
 ) -> tuple[Finding, ...]:
     """Tell whether a server that we trust is trusted by accident only.
 
@@ -87,6 +84,7 @@ def server_chain(
         received: the certificates that it sent, as DER, leaf first (`HandshakeReceipt.received`).
         anchors: the roots in force.
         lend: the intermediates that are lent to servers which forget theirs.
+        lang: ``en`` or ``fr``.
 
     Returns:
         Warnings ``server-needs-lent`` (it is trusted only thanks to a lent intermediate) and ``server-chain-disorder``
@@ -96,23 +94,20 @@ def server_chain(
     if not chain:
         return ()
     lent = [one for one in lend if one not in chain]
-    return (*_needs_lent(host, chain, anchors, lent), *_disordered(host, chain))
-
-
-def _needs_lent(
-    host: str, chain: list[x509.Certificate], anchors: Sequence[TrustAnchor], lent: list[x509.Certificate]
-) -> Iterator[Finding]:
     roots = [anchor.certificate for anchor in anchors]
+    helping = _lent_to(chain, roots, lent)
+    needs = [accident("server-needs-lent", lang=lang, host=host, names=_named(helping))] if helping else []
+    return (*needs, *_disordered(host, chain, lang))
+
+
+def _lent_to(
+    chain: list[x509.Certificate], roots: list[x509.Certificate], lent: list[x509.Certificate]
+) -> list[x509.Certificate]:
+    """Give the lent certificates without which a chain leads to no root."""
     if not lent or _leads_to(roots, chain):
-        return
+        return []
     whole = build_chain(chain[0], [*chain[1:], *lent, *roots], supplement=()).certificates
-    if helping := [one for one in whole if one in lent]:
-        yield _warning(
-            "server-needs-lent",
-            f"{host} does not send {_named(helping)}: it is trusted only thanks to lend_intermediates",
-            f"Tell {SUPPORT}, and take it out of [network] when the server sends it: the day it is issued by another "
-            "intermediate, the lent one helps no more.",
-        )
+    return [one for one in whole if one in lent]
 
 
 def _leads_to(roots: list[x509.Certificate], chain: list[x509.Certificate]) -> bool:
@@ -121,15 +116,11 @@ def _leads_to(roots: list[x509.Certificate], chain: list[x509.Certificate]) -> b
     return any(last == root or is_signed_by(last, root) for root in roots)
 
 
-def _disordered(host: str, chain: list[x509.Certificate]) -> Iterator[Finding]:
+def _disordered(host: str, chain: list[x509.Certificate], lang: Lang) -> Iterator[Finding]:
     needed = len(build_chain(chain[0], chain[1:], supplement=()).certificates)
     if not all(map(is_signed_by, chain[: needed - 1], chain[1:needed])):
         shown = " ← ".join(map(common_name, chain))
-        yield _warning(
-            "server-chain-disorder",
-            f"{host} sends its chain out of order ({shown}), which not every client mends",
-            f"Tell {SUPPORT}: the order is leaf first, each one's issuer next.",
-        )
+        yield accident("server-chain-disorder", lang=lang, host=host, names=shown)
 
 
 def needs_old_suites(seen: Probe, strictly: Callable[[], Probe]) -> bool:
@@ -172,7 +163,3 @@ def _read(ders: Sequence[bytes]) -> list[x509.Certificate]:
 
 def _named(certificates: Iterable[x509.Certificate]) -> str:
     return ", ".join(common_name(certificate) for certificate in certificates)
-
-
-def _warning(code: str, message: str, hint: str) -> Finding:
-    return Finding(code, message, hint, Severity.WARNING)

@@ -1,14 +1,18 @@
-"""The causes that can be told apart, with what to do about each, in English and French: one table."""
+"""The causes that can be told apart, and what works by accident only, in English and French: one table of texts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from ror_sante.errors import Finding, Severity
 from ror_sante.tls.faults import SUPPORT
 
 Confidence = Literal["high", "medium", "low"]
 Lang = Literal["en", "fr"]
+
+# The code of what the table does not know.
+UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,7 @@ class Cause:
 
 
 class Words(NamedTuple):
-    """A cause in both languages: the title and the next step of each."""
+    """A cause, or an accident, in both languages: the title and the next step of each."""
 
     title_en: str
     next_en: str
@@ -300,11 +304,67 @@ CAUSES: Final[dict[str, Words]] = {
         "Une page ou une redirection est venue à la place d'une réponse : passerelle, proxy ou portail captif",
         "Ouvrez l'hôte dans un navigateur sur le même réseau ; vérifiez l'adresse, puis réessayez plus tard.",
     ),
-    "unknown": Words(
+    UNKNOWN: Words(
         "The cause is not known",
         "See each step with `ror-sante smoke-test --receipt`, and send its report.",
         "La cause n'est pas connue",
         "Voyez chaque étape avec `ror-sante smoke-test --receipt`, et envoyez son rapport.",
+    ),
+}
+
+# What works today and will stop without anybody having changed it; the names in braces are filled in.
+_COMPLETE: Final = "Write a P12 that holds the whole chain: `ror-sante identity bundle`."
+_COMPLETE_FR: Final = "Écrivez un P12 qui contient toute la chaîne : `ror-sante identity bundle`."
+_DROP: Final = "take {host} out of [network] wide_tls12_hosts."
+_DROP_FR: Final = "retirez {host} de wide_tls12_hosts dans [network]."
+
+ACCIDENTS: Final[dict[str, Words]] = {
+    "chain-from-store": Words(
+        "{names} went out with our certificate, and is not in its file: a trust store completed the chain",
+        _COMPLETE,
+        "{names} est parti avec notre certificat sans être dans son fichier : un magasin de confiance a complété "
+        "la chaîne",
+        _COMPLETE_FR,
+    ),
+    "chain-in-store": Words(
+        "the file lacks {names}, which stands in {store}: a program that reads that store sends the whole chain here, "
+        "and the leaf alone on another machine",
+        _COMPLETE,
+        "il manque au fichier {names}, qui se trouve dans {store} : un programme qui lit ce magasin envoie ici toute "
+        "la chaîne, et la feuille seule sur une autre machine",
+        _COMPLETE_FR,
+    ),
+    "server-needs-lent": Words(
+        "{host} does not send {names}: it is trusted only thanks to lend_intermediates",
+        f"Tell {SUPPORT}, and take it out of [network] when the server sends it: the day it is issued by another "
+        "intermediate, the lent one helps no more.",
+        "{host} n'envoie pas {names} : il n'est de confiance que grâce à lend_intermediates",
+        f"Prévenez {SUPPORT}, et retirez-le de [network] quand le serveur l'enverra : le jour où un autre "
+        "intermédiaire l'aura émis, celui-ci n'aidera plus.",
+    ),
+    "server-chain-disorder": Words(
+        "{host} sends its chain out of order ({names}), which not every client mends",
+        f"Tell {SUPPORT}: the order is leaf first, each one's issuer next.",
+        "{host} envoie sa chaîne dans le désordre ({names}), ce que tous les clients ne réparent pas",
+        f"Prévenez {SUPPORT} : la feuille d'abord, puis l'émetteur de chacun.",
+    ),
+    "needs-old-suites": Words(
+        "it works only because older TLS 1.2 suites are accepted",
+        f"Ask the service for TLS 1.3, then {_DROP}",
+        "cela ne fonctionne que parce que d'anciennes suites TLS 1.2 sont acceptées",
+        f"Demandez TLS 1.3 au service, puis {_DROP_FR}",
+    ),
+    "old-suites-idle": Words(
+        "older TLS 1.2 suites are accepted by the settings",
+        f"It chose a modern suite: {_DROP}",
+        "d'anciennes suites TLS 1.2 sont acceptées par la configuration",
+        f"Il a choisi une suite moderne : {_DROP_FR}",
+    ),
+    "old-suites-not-needed": Words(
+        "older TLS 1.2 suites are accepted by the settings",
+        f"It works with modern suites too: {_DROP}",
+        "d'anciennes suites TLS 1.2 sont acceptées par la configuration",
+        f"Cela fonctionne aussi avec les suites modernes : {_DROP_FR}",
     ),
 }
 
@@ -314,3 +374,16 @@ def cause(code: str, confidence: Confidence, evidence: str, *, lang: Lang = "en"
     words = CAUSES[code]
     title, step = words[2:] if lang == "fr" else words[:2]
     return Cause(code=code, confidence=confidence, evidence=evidence, title=title, next_step=step)
+
+
+def accident(code: str, *, lang: Lang = "en", **names: str) -> Finding:
+    """Make the warning about what works by accident, in one language.
+
+    Args:
+        code: of the table.
+        lang: ``en`` or ``fr``.
+        names: what the texts name: ``host``, ``names`` of certificates, ``store``.
+    """
+    words = ACCIDENTS[code]
+    message, hint = words[2:] if lang == "fr" else words[:2]
+    return Finding(code, message.format(**names), hint.format(**names), Severity.WARNING)

@@ -14,6 +14,7 @@ from ror_sante.pki.files import label
 from ror_sante.pki.judgement import EXPIRES_SOON
 from ror_sante.pki.names import common_name, describe_name
 from ror_sante.pki.renewal import LAST_DAYS, advice, compared
+from ror_sante.pki.verdict import gravest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -161,5 +162,5 @@ def _judged(findings: Sequence[Finding], good: str) -> Seen:
     detail = "; ".join(finding.message for finding in findings)
     worst = findings[0]
     if worst.severity is Severity.ERROR:
-        return Seen(Outcome.FAIL, detail, worst.hint, BAD_IDENTITY)
+        return Seen(Outcome.FAIL, detail, worst.hint, BAD_IDENTITY, error=gravest(findings))
     return warn(detail, worst.hint)

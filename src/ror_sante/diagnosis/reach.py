@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ror_sante.diagnosis.accidents import is_modern
-from ror_sante.diagnosis.rung import Seen, failed, ok, skipped, warn
+from ror_sante.diagnosis.causes import accident
+from ror_sante.diagnosis.rung import Seen, failed, noticed, ok, skipped
 from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
 
 if TYPE_CHECKING:
+    from ror_sante.diagnosis.causes import Lang
     from ror_sante.tls.adapter import Origin
     from ror_sante.tls.probe import Probe, Via
 
@@ -70,7 +72,7 @@ def tcp(host: Host, probe: Probe) -> Seen:
     return ok(where, seconds=probe.tcp_seconds)
 
 
-def tls(host: Host, probe: Probe) -> Seen:
+def tls(host: Host, probe: Probe, *, lang: Lang = "en") -> Seen:
     """The handshake runs; a refusal of one side's certificate belongs to the rung of that certificate."""
     if probe.failed == "tls" and probe.error is not None:
         if isinstance(probe.error, ServerNotTrustedError):
@@ -79,23 +81,15 @@ def tls(host: Host, probe: Probe) -> Seen:
             return failed(probe.error)
         return ok(f"{host.lead}the handshake runs up to our certificate", seconds=probe.tls_seconds)
     told = f"{host.lead}{probe.version} {probe.cipher}"
-    return _widened(host, probe, told) if host.wide else ok(told, seconds=probe.tls_seconds)
+    seen = ok(told, seconds=probe.tls_seconds)
+    return noticed(seen, [accident(_widened(host, probe), lang=lang, host=host.origin.host)]) if host.wide else seen
 
 
-def _widened(host: Host, probe: Probe, told: str) -> Seen:
+def _widened(host: Host, probe: Probe) -> str:
     """A host of ``wide_tls12_hosts`` is looked at each time: the exception should not outlive its reason."""
-    out = f"take {host.origin.host} out of [network] wide_tls12_hosts."
     if host.needs_wide:
-        what, hint = (
-            "it works only because older TLS 1.2 suites are accepted",
-            f"Ask the service for TLS 1.3, then {out}",
-        )
-    else:
-        chose = "chose a modern suite" if is_modern(probe) else "works with modern suites too"
-        what = "older TLS 1.2 suites are accepted by the settings"
-        hint = f"It {chose}: {out}"
-    seen = warn(f"{told}; {what}", hint)
-    return replace(seen, seconds=probe.tls_seconds)
+        return "needs-old-suites"
+    return "old-suites-idle" if is_modern(probe) else "old-suites-not-needed"
 
 
 def pushed(host: Host, probe: Probe) -> Seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ from ror_sante.errors import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ror_sante.diagnosis.causes import Cause
     from ror_sante.diagnosis.machine import Machine
     from ror_sante.diagnosis.route import Route
 
@@ -66,6 +67,7 @@ class Part:
         seconds: how long it took.
         family: the exit code of this failure, 0 when it did not fail.
         error: what failed, for those who look into it; never printed as it is.
+        causes: why it probably failed, the likeliest first; what `ror_sante.diagnosis.diagnose` makes of the error.
     """
 
     column: str
@@ -75,16 +77,18 @@ class Part:
     seconds: float = 0.0
     family: int = GOOD
     error: RorError | None = field(default=None, repr=False, compare=False)
+    causes: tuple[Cause, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give the part as the JSON report holds it."""
-        return {
+        about: dict[str, Any] = {
             "column": self.column,
             "outcome": self.outcome.value,
             "detail": self.detail,
             "hint": self.hint,
             "seconds": round(self.seconds, 3),
         }
+        return about | _caused(self.causes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,7 @@ class Check:
         family: the exit code of this failure: 2, 3, 4 or 5; 0 when it did not fail.
         parts: what was seen at each endpoint, where there are several.
         error: what failed, for those who look into it; never printed as it is.
+        causes: why it probably failed, the likeliest first; what `ror_sante.diagnosis.diagnose` makes of the error.
     """
 
     name: str
@@ -110,9 +115,13 @@ class Check:
     family: int = GOOD
     parts: tuple[Part, ...] = ()
     error: RorError | None = field(default=None, repr=False, compare=False)
+    causes: tuple[Cause, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the rung as the JSON report holds it; ``parts`` are there when there are several endpoints."""
+        """Give the rung as the JSON report holds it.
+
+        ``causes`` are there when it failed and it is known or guessed why, ``parts`` when there are several endpoints.
+        """
         about: dict[str, Any] = {
             "name": self.name,
             "outcome": self.outcome.value,
@@ -120,7 +129,12 @@ class Check:
             "hint": self.hint,
             "seconds": round(self.seconds, 3),
         }
+        about |= _caused(self.causes)
         return about | {"parts": [part.to_dict() for part in self.parts]} if self.parts else about
+
+
+def _caused(causes: tuple[Cause, ...]) -> dict[str, Any]:
+    return {"causes": [asdict(cause) for cause in causes]} if causes else {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from ror_sante.tls.faults import SUPPORT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ror_sante.diagnosis.causes import Cause
     from ror_sante.errors import Finding, RorError
 
 _LAST_RESORT: Final = f"If it goes on, send this report to {SUPPORT}."
@@ -28,6 +29,7 @@ class Seen:
         family: the exit code of a failure.
         seconds: how long it took, when the rung knows better than a clock around it.
         error: what failed, for those who look into it.
+        causes: why it probably failed, the likeliest first.
     """
 
     outcome: Outcome
@@ -36,6 +38,7 @@ class Seen:
     family: int = 0
     seconds: float | None = None
     error: RorError | None = field(default=None, repr=False, compare=False)
+    causes: tuple[Cause, ...] = ()
 
 
 def ok(detail: str, *, seconds: float | None = None) -> Seen:
@@ -83,4 +86,16 @@ def joined(rungs: Iterable[Seen]) -> Seen:
         worst.family,
         max((one.seconds for one in seen if one.seconds is not None), default=None),
         error=worst.error,
+        causes=_gathered(seen),
     )
+
+
+def _gathered(seen: list[Seen]) -> tuple[Cause, ...]:
+    """Give all causes of one host's failure; of several, the likeliest of each, every one once."""
+    told = [one.causes for one in seen if one.causes]
+    if len(told) < 2:
+        return told[0] if told else ()
+    first: dict[str, Cause] = {}
+    for causes in told:
+        first.setdefault(causes[0].code, causes[0])
+    return tuple(first.values())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
+    from ror_sante.diagnosis.causes import Lang
     from ror_sante.diagnosis.ladders.ladder import Ladder
     from ror_sante.diagnosis.report import Check
     from ror_sante.environments import Environment
@@ -58,6 +59,7 @@ class SmokeTest:
         network: proxy and time limits.
         at: the time at which the certificate is judged; None reads the clock at each run.
         within: seconds for the whole test; what has not come by then has failed.
+        lang: ``en`` or ``fr``, of the causes of failures and of what works by accident.
     """
 
     def __init__(
@@ -69,10 +71,11 @@ class SmokeTest:
         network: NetworkSettings | None = None,
         at: datetime | None = None,
         within: float = WITHIN,
+        lang: Lang = "en",
     ) -> None:
         settings = Settings(rorn=rorn, network=network or NetworkSettings())
         self._makers: tuple[Callable[[datetime], Ladder], ...] = (
-            _maker(NATIONAL, environment, settings, lambda _service: _sourced(identity)),
+            _maker(NATIONAL, environment, settings, lambda _service: _sourced(identity), lang),
         )
         self._absent: tuple[tuple[str, str], ...] = ()
         self._settings = settings
@@ -90,6 +93,7 @@ class SmokeTest:
         ask: Callable[[], str] | None = None,
         at: datetime | None = None,
         within: float = WITHIN,
+        lang: Lang = "en",
     ) -> Self:
         """Make the test from the settings.
 
@@ -102,6 +106,7 @@ class SmokeTest:
             ask: asks a person for the passphrase when the settings hold none; once a certificate.
             at: as in the constructor.
             within: as in the constructor.
+            lang: as in the constructor.
 
         Raises:
             ConfigurationError: the environment cannot be resolved, a service is not known, or one that was named is
@@ -115,7 +120,7 @@ class SmokeTest:
         _refuse_what_was_named(absent, words)
         made = cls.__new__(cls)
         made._makers = tuple(
-            _maker(SERVICES[name], place, settings, find) for name in _named(words) if name not in absent
+            _maker(SERVICES[name], place, settings, find, lang) for name in _named(words) if name not in absent
         )
         made._absent = tuple(absent.items())
         made._settings = settings
@@ -178,9 +183,15 @@ def _sourced(source: Source | None) -> IdentitySource | None:
 
 
 def _maker(
-    service: Service, environment: Environment, settings: Settings, source: Callable[[str], IdentitySource | None]
+    service: Service,
+    environment: Environment,
+    settings: Settings,
+    source: Callable[[str], IdentitySource | None],
+    lang: Lang,
 ) -> Callable[[datetime], Ladder]:
-    return lambda at: service.ladder(Ground(environment=environment, settings=settings, source=source, at=at))
+    return lambda at: service.ladder(
+        Ground(environment=environment, settings=settings, source=source, at=at, lang=lang)
+    )
 
 
 def _named(words: Iterable[str]) -> tuple[str, ...]:

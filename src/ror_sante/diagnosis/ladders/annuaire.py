@@ -72,7 +72,7 @@ class _Annuaire:
             none=_NO_CERTIFICATE,
         )
         targets = tuple(Target(host, host.label) for host in self._hosts)
-        self._way = Way(self._own, targets, network=self._network)
+        self._way = Way(self._own, targets, network=self._network, lang=ground.lang)
         self._closing: list[Callable[[], None]] = []
 
     def ladder(self) -> Ladder:
@@ -80,7 +80,7 @@ class _Annuaire:
             service=ANNUAIRE,
             title=_TITLE,
             environment=self._place.name,
-            rungs=(*self._own.rungs(), *self._way.rungs(), *self._answers()),
+            rungs=self._way.explained((*self._own.rungs(), *self._way.rungs(), *self._answers())),
             close=self._close,
             routes=self._way.routes,
         )

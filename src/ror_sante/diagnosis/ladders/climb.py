@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from ror_sante.diagnosis.report import Check, Outcome, Part, SmokeReport
 from ror_sante.diagnosis.rung import Seen, failed, joined, skipped
-from ror_sante.errors import RorError, TimedOutError
+from ror_sante.errors import ConfigurationError, RorError, TimedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,9 +130,7 @@ class _Climb:
     def _look(self, step: _Step) -> None:
         start = time.perf_counter()
         try:
-            seen: Seen | BaseException = step.rung.look()
-        except RorError as error:
-            seen = failed(error)
+            seen: Seen | BaseException = _explained(step.rung)
         except BaseException as error:  # noqa: BLE001  a fault of ours: the calling thread raises it
             seen = error
         self._done.put((step, seen, time.perf_counter() - start))
@@ -174,6 +172,17 @@ class _Climb:
                 self._on_check(ladder, check)
 
 
+def _explained(rung: Rung) -> Seen:
+    """Look, and rank the causes of a failure; settings that are wrong say so themselves."""
+    try:
+        seen = rung.look()
+    except RorError as error:
+        seen = failed(error)
+    if seen.error is None or isinstance(seen.error, ConfigurationError):
+        return seen
+    return replace(seen, causes=rung.explain(seen.error))
+
+
 def _steps_of(ladder: Ladder) -> list[_Step]:
     steps = {id(rung): _Step(ladder, rung) for rung in ladder.rungs}
     for step in steps.values():
@@ -199,6 +208,7 @@ def _check(name: str, steps: list[_Step]) -> Check:
         family=whole.family,
         parts=parts if len(parts) > 1 else (),
         error=whole.error,
+        causes=whole.causes,
     )
 
 
@@ -206,7 +216,7 @@ def _as_seen(part: Part, parts: tuple[Part, ...]) -> Seen:
     """Give a part back as what was seen; where the columns differ, its detail says which one it is."""
     named = len({one.detail for one in parts}) > 1 and part.column not in part.detail
     detail = f"{part.column}: {part.detail}" if named else part.detail
-    return Seen(part.outcome, detail, part.hint, part.family, part.seconds, error=part.error)
+    return Seen(part.outcome, detail, part.hint, part.family, part.seconds, error=part.error, causes=part.causes)
 
 
 def _summary(parts: tuple[Part, ...]) -> str:
@@ -228,6 +238,7 @@ def _part(step: _Step) -> Part:
         seconds=step.seconds,
         family=seen.family,
         error=seen.error,
+        causes=seen.causes,
     )
 
 

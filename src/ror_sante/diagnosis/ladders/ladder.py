@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ror_sante.diagnosis.reasoning import diagnose
 from ror_sante.errors import ConfigurationError
 from ror_sante.pki.source import IdentitySource
 
@@ -12,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from ror_sante.diagnosis.causes import Cause, Lang
     from ror_sante.diagnosis.route import Route
     from ror_sante.diagnosis.rung import Seen
     from ror_sante.environments import Environment
+    from ror_sante.errors import RorError
     from ror_sante.settings import Settings
 
 
@@ -49,12 +52,14 @@ class Ground:
         source: takes the name of a service (``rorn``, ``inter-ror``, ``annuaire``) and gives where its certificate
             comes from; None when the account has a secret and no certificate.
         at: the time at which certificates are judged, with its time zone.
+        lang: ``en`` or ``fr``, of the causes and of what works by accident.
     """
 
     environment: Environment
     settings: Settings
     source: Callable[[str], IdentitySource | None]
     at: datetime
+    lang: Lang = "en"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Rung:
         after: names of rungs that it waits for, whatever comes of them.
         column: which of several endpoints it looks at; empty where there is one, or for what is common to all.
         asks: it may ask a person (a passphrase): it runs where the test was started, and its time is not counted.
+        explain: ranks the causes of its failure; `Way.explained` adds what is known of both sides.
     """
 
     name: str
@@ -76,6 +82,7 @@ class Rung:
     after: tuple[str, ...] = ()
     column: str = ""
     asks: bool = False
+    explain: Callable[[RorError], tuple[Cause, ...]] = diagnose
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ class National:
             own=self._own_words,
         )
         self._hosts = self._reached()
-        self._way = Way(self._own, self._targets(), network=self._network)
+        self._way = Way(self._own, self._targets(), network=self._network, lang=ground.lang)
         self._clock: DateReader | None = None
         self._client: NationalRorClient | None = None
         self._closing: list[Callable[[], None]] = []
@@ -97,14 +97,16 @@ class National:
 
     def _rungs(self) -> tuple[Rung, ...]:
         token, api = self._hosts[0], self._hosts[-1]
-        return (
-            *self._own.rungs(),
-            *self._way.rungs(),
-            Rung("token", self._token, needs=("pushed", "server chain"), column=_column(token)),
-            Rung("metadata", self._metadata, needs=ANSWERS, column=_column(api)),
-            Rung("search", self._search, needs=ANSWERS, column=_column(api)),
-            Rung("clock", self._clock_rung, after=("token",)),
-            *self._own.rehearsal(self._rehearsed, column=_column(token)),
+        return self._way.explained(
+            (
+                *self._own.rungs(),
+                *self._way.rungs(),
+                Rung("token", self._token, needs=("pushed", "server chain"), column=_column(token)),
+                Rung("metadata", self._metadata, needs=ANSWERS, column=_column(api)),
+                Rung("search", self._search, needs=ANSWERS, column=_column(api)),
+                Rung("clock", self._clock_rung, after=("token",)),
+                *self._own.rehearsal(self._rehearsed, column=_column(token)),
+            )
         )
 
     def routes(self) -> tuple[Route, ...]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from ror_sante.diagnosis import accidents, ours
 from ror_sante.diagnosis.ladders.coming import Coming
 from ror_sante.diagnosis.ladders.ladder import Rung
+from ror_sante.diagnosis.reasoning import diagnose
 from ror_sante.diagnosis.report import Outcome
 from ror_sante.diagnosis.rung import Seen, noticed, skipped
-from ror_sante.errors import Severity, ValidityError
+from ror_sante.errors import ServerNotTrustedError, Severity, TransportError, ValidityError
 from ror_sante.pki.anchor import load_anchors
 from ror_sante.pki.verdict import gravest
 from ror_sante.tls.context import build_context
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
+    from ror_sante.diagnosis.causes import Cause
     from ror_sante.diagnosis.ladders.ladder import Ground
     from ror_sante.environments import ApplicationService
-    from ror_sante.errors import Finding
+    from ror_sante.errors import Finding, RorError
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.pki.source import IdentitySource
+    from ror_sante.tls.receipt import HandshakeReceipt
 
 Words = tuple[str, ...]
 
@@ -104,6 +107,33 @@ class OwnSide:
         """Give the roots of our own chain; the rung ``trust`` loaded them."""
         return self._anchors[self._own]
 
+    def explain(
+        self,
+        error: RorError,
+        *,
+        words: Words | None = None,
+        receipt: HandshakeReceipt | None = None,
+        shown: bool = True,
+    ) -> tuple[Cause, ...]:
+        """Rank the causes of a failure by what is known of our side.
+
+        Args:
+            error: what failed.
+            words: of the anchors of the host, when it was the server's certificate that failed.
+            receipt: what was seen of the connection.
+            shown: our certificate is presented there.
+        """
+        judged = words if words is not None and isinstance(error, ServerNotTrustedError) else self._own
+        return diagnose(
+            error,
+            receipt=error.receipt if isinstance(error, TransportError) and error.receipt is not None else receipt,
+            identity=self.identity if shown else None,
+            anchor=self._anchors.get(judged, ()),
+            environment=self._ground.environment,
+            at=self._ground.at,
+            lang=self._ground.lang,
+        )
+
     @property
     def shown(self) -> ClientIdentity | None:
         """Give the certificate that a handshake may show: one that was found bad is never sent."""
@@ -145,7 +175,10 @@ class OwnSide:
     def _chain(self, identity: ClientIdentity) -> Seen:
         told = ours.chain(identity, self._of("chain"))
         whole = told.outcome is Outcome.OK and not identity.supplied
-        return told if whole else noticed(told, accidents.client_chain(identity, stores=accidents.machine_store()))
+        if whole:
+            return told
+        stores = accidents.machine_store()
+        return noticed(told, accidents.client_chain(identity, stores=stores, lang=self._ground.lang))
 
     def _about(self, look: Callable[[ClientIdentity], Seen]) -> Callable[[], Seen]:
         return lambda: skipped(self._none) if self.identity is None else look(self.identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -22,8 +23,10 @@ from ror_sante.tls.probe import Via, probe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ror_sante.diagnosis.causes import Cause, Lang
     from ror_sante.diagnosis.ladders.own import OwnSide
     from ror_sante.diagnosis.rung import Seen
+    from ror_sante.errors import RorError
     from ror_sante.settings import NetworkSettings
     from ror_sante.tls.adapter import Origin
     from ror_sante.tls.probe import Probe
@@ -51,13 +54,15 @@ class Way:
         own: gives the anchors, and the certificate that may be shown.
         targets: the hosts, each in its column.
         network: proxy, time limits, exceptions.
+        lang: ``en`` or ``fr``, of what works by accident.
 
     Attributes:
         probes: how far each column got, when its rung ``dns`` is done.
     """
 
-    def __init__(self, own: OwnSide, targets: Iterable[Target], *, network: NetworkSettings) -> None:
+    def __init__(self, own: OwnSide, targets: Iterable[Target], *, network: NetworkSettings, lang: Lang = "en") -> None:
         self._own = own
+        self._lang = lang
         self._targets = tuple(targets)
         self._network = network
         self.probes: dict[str, tuple[reach.Host, Probe]] = {}
@@ -67,10 +72,20 @@ class Way:
         return (
             *(self._dns(target) for target in self._targets),
             *(self._rung(target, "tcp", reach.tcp, ("dns",)) for target in self._targets),
-            *(self._rung(target, "tls", reach.tls, _before_tls(target.host)) for target in self._targets),
+            *(self._rung(target, "tls", self._tls, _before_tls(target.host)) for target in self._targets),
             *(self._rung(target, "pushed", self._pushed, ("tls",)) for target in self._targets),
             *(self._rung(target, "server chain", self._server_chain, ("tcp",)) for target in self._targets),
         )
+
+    def explained(self, rungs: Iterable[Rung]) -> tuple[Rung, ...]:
+        """Give rungs that explain their failure by our side, and by the way in their own column."""
+        return tuple(replace(rung, explain=functools.partial(self._explain, rung.column)) for rung in rungs)
+
+    def _explain(self, column: str, error: RorError) -> tuple[Cause, ...]:
+        if column not in self.probes:
+            return self._own.explain(error)
+        host, seen = self.probes[column]
+        return self._own.explain(error, words=host.anchors, receipt=seen.receipt, shown=host.shown)
 
     def routes(self) -> tuple[Route, ...]:
         """Give what was seen on the way to each host that was tried."""
@@ -119,18 +134,22 @@ class Way:
     ) -> Rung:
         return Rung(name, lambda: look(*self.probes[target.column]), needs=needs, column=target.column)
 
+    def _tls(self, host: reach.Host, seen: Probe) -> Seen:
+        return reach.tls(host, seen, lang=self._lang)
+
     def _pushed(self, host: reach.Host, seen: Probe) -> Seen:
         told, identity = reach.pushed(host, seen), self._own.shown
         if not host.shown or identity is None or seen.receipt is None:
             return told
-        return noticed(told, accidents.client_chain(identity, sent=seen.receipt.sent))
+        return noticed(told, accidents.client_chain(identity, sent=seen.receipt.sent, lang=self._lang))
 
     def _server_chain(self, host: reach.Host, seen: Probe) -> Seen:
         told = reach.server_chain(host, seen)
         if told.outcome is not Outcome.OK or seen.receipt is None:
             return told
         roots, lend = self._own.anchors(host.anchors), load_intermediates(self._network.lend_intermediates)
-        return noticed(told, accidents.server_chain(host.label, seen.receipt.received, roots, lend=lend))
+        received = seen.receipt.received
+        return noticed(told, accidents.server_chain(host.label, received, roots, lend=lend, lang=self._lang))
 
     def _walked(self, host: reach.Host) -> tuple[reach.Host, Probe]:
         network = self._network

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from xml.etree import ElementTree as ET
 
-    from ror_sante.diagnosis.page.words import Lang
+    from ror_sante.diagnosis.causes import Lang
     from ror_sante.diagnosis.route import Route
 
 _WIDTH: Final = 760

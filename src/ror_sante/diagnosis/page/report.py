@@ -10,13 +10,14 @@ from ror_sante.diagnosis.page.pictures import bars, chains, strip, took
 from ror_sante.diagnosis.page.style import policy, style
 from ror_sante.diagnosis.page.words import word
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
+from ror_sante.diagnosis.telling import why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from xml.etree import ElementTree as ET
 
+    from ror_sante.diagnosis.causes import Lang
     from ror_sante.diagnosis.machine import Machine
-    from ror_sante.diagnosis.page.words import Lang
     from ror_sante.diagnosis.route import Route
     from ror_sante.diagnosis.watch import Round
 
@@ -118,17 +119,36 @@ def _section(title: str, parts: list[ET.Element], lang: Lang) -> list[ET.Element
 
 
 def _to_do(report: SmokeReport, lang: Lang) -> ET.Element:
-    open_ones = [check for check in (*report.failed, *report.warned) if check.hint]
+    open_ones = [check for check in (*report.failed, *report.warned) if check.hint or check.causes]
     if not open_ones:
         return element("p", word("Nothing needs doing.", lang), class_="card")
     return element(
         "ul",
         *(
-            element("li", element("strong", f"{check.name}: {check.detail}"), check.hint, class_="card do")
+            element(
+                "li",
+                element("strong", f"{check.name}: {check.detail}"),
+                check.hint,
+                _why(check, lang),
+                class_="card do",
+            )
             for check in open_ones
         ),
         class_="plain",
     )
+
+
+def _headed(check: Check) -> str:
+    return f"{check.name}: {check.detail}"
+
+
+def _why(check: Check, lang: Lang) -> ET.Element | None:
+    """List why it failed: each cause, what it stands on, and its next step."""
+    told = why(check, lang)
+    if not told:
+        return None
+    pairs = [part for label, text in told for part in (element("dt", label), element("dd", text))]
+    return element("dl", *pairs, class_="why")
 
 
 def _ladder(report: SmokeReport) -> ET.Element:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Lang = Literal["en", "fr"]
+    from ror_sante.diagnosis.causes import Lang
 
 FRENCH: Final = {
     "Smoke test": "Test de bout en bout",
