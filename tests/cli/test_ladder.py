@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 
@@ -9,7 +10,8 @@ import pytest
 
 from ror_sante.cli.console import console, speaks_unicode
 from ror_sante.cli.ladder import Ladder
-from ror_sante.diagnosis.report import Check, Outcome, SmokeReport
+from ror_sante.diagnosis.causes import Cause, Lang
+from ror_sante.diagnosis.report import Check, Outcome, Part, SmokeReport
 from ror_sante.diagnosis.smoke import RUNGS
 
 
@@ -18,17 +20,31 @@ def rung(name: str, outcome: Outcome = Outcome.OK, detail: str = "fine", hint: s
     return Check(name=name, outcome=outcome, detail=detail, hint=hint, seconds=0.5, family=family)
 
 
-def printed(checks: list[Check], *, width: int = 80, strict: bool = False, encoding: str = "utf-8") -> str:
+def printed(
+    checks: list[Check], *, width: int = 80, strict: bool = False, encoding: str = "utf-8", lang: Lang = "en"
+) -> str:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
     made = console(stream)
     made.width = width
-    ladder = Ladder(made, environment="bench")
+    ladder = Ladder(made, environment="bench", lang=lang)
     for check in checks:
         ladder.rung(check)
     report = SmokeReport(service="rorn", environment="bench", checks=tuple(checks))
     ladder.verdict(report, strict=strict, after="ror-sante rorn search HealthcareService")
     return raw.getvalue().decode(encoding)
+
+
+def test_of_many_endpoints_each_trouble_stands_for_itself() -> None:
+    """Its endpoints, what was seen there, what to do and why; what stopped one is told once, and French is French."""
+    cause = Cause(code="dns", confidence="high", evidence="SERVFAIL", title="titre", next_step="étape")
+    parts = tuple(Part(column=f"region {number}", outcome=Outcome.OK, detail="fine") for number in range(5))
+    stopped = Part(column="Corse", outcome=Outcome.FAIL, detail="no name", hint="Spell it.", causes=(cause,))
+    bad = Check(name="dns", outcome=Outcome.FAIL, detail="joined", parts=(*parts, stopped), causes=(cause,), family=4)
+    out = printed([rung("trust"), bad, dataclasses.replace(bad, name="search")], lang="fr")
+    assert "  ✘ dns          5 of 6 hold " in out
+    assert " ".join(out.split()).count("Corse: no name → Spell it. cause (très probable): titre constat: SERVFAIL") == 1
+    assert out.splitlines()[-1] == "Next: étape"
 
 
 GOOD = [rung("trust", detail="ACR-EL (igc-sante, sha256 12ab), and nothing else"), *map(rung, RUNGS[1:])]

@@ -210,6 +210,31 @@ def test_regions_stand_side_by_side() -> None:
     assert "region 0" in seen.text
 
 
+def test_many_endpoints_are_a_grid_of_tiles() -> None:
+    """Each says what stopped it, or what its last rung saw; the table has only the rungs that fail somewhere."""
+    cause = Cause(code="dropped", confidence="medium", evidence="e", title="A firewall drops it", next_step="n")
+    cut = Part(column="Corse", outcome=Outcome.FAIL, detail="[request 1] silent", causes=(cause,))
+    names = ("Bretagne", "Mayotte", "Guyane", "Normandie")
+    good = tuple(Part(column=name, outcome=Outcome.OK, detail=f"{name} is fine") for name in names)
+    late = Part(column="Corse", outcome=Outcome.SKIPPED, detail="needs tcp, which failed")
+    seen = page(
+        check("dns", parts=(*good, Part(column="Corse", outcome=Outcome.OK, detail="resolved"))),
+        check("tcp", Outcome.FAIL, "joined", parts=(*good, cut), causes=(cause,)),
+        check("search", parts=(*good, late)),
+    )
+    tiles = [about for about in seen.named("li") if str(about.get("class")).startswith("tile")]
+    assert [str(about["class"]) for about in tiles] == ["tile ok"] * 4 + ["tile fail"]
+    assert tiles[-1]["aria-label"] == "Corse: fail"
+    assert "✘CorseA firewall drops ittcp" in seen.text
+    assert "✔BretagneBretagne is finesearch" in seen.text
+    assert "tcpsearch" in seen.text.partition("Rung by rung")[2]
+    assert "dns" not in seen.text.partition("Rung by rung")[2].partition("Where the time went")[0]
+    assert "4 of 5 hold; Corse" in seen.text
+    assert "tcp: Corse" in seen.text
+    assert page(check("dns", parts=good)).text.count("Endpoints side by side") == 1  # four are told by the ladder
+    assert not [about for about in page(check("dns", parts=good)).named("li") if "tile" in str(about.get("class"))]
+
+
 def test_the_rungs_that_took_time_have_a_bar() -> None:
     """What was skipped, or took less than a millisecond, has none."""
     quick = Check(name="chain", outcome=Outcome.OK, detail="d", seconds=0.0001)

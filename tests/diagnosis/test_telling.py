@@ -5,7 +5,7 @@ from __future__ import annotations
 from ror_sante.diagnosis.causes import Cause, Confidence
 from ror_sante.diagnosis.report import Check, Outcome, Part
 from ror_sante.diagnosis.rung import Seen, joined, skipped
-from ror_sante.diagnosis.telling import why
+from ror_sante.diagnosis.telling import held, in_short, troubles, why
 
 
 def cause(code: str, confidence: Confidence = "low") -> Cause:
@@ -66,3 +66,30 @@ def test_a_check_of_several_endpoints_holds_the_first_cause_of_each_once() -> No
     other = Seen(Outcome.FAIL, "d", causes=(cause("c"), cause("a")))
     assert joined([one, skipped("s")]).causes == one.causes
     assert [found.code for found in joined([one, other, one]).causes] == ["a", "c"]
+
+
+def test_the_troubles_of_many_endpoints_are_told_like_to_like() -> None:
+    """Those of one hint and cause together; one that stopped at an earlier rung is not told again, a warning is."""
+    warned = Part(column="Corse", outcome=Outcome.WARN, detail="d", hint="look")
+    seen = check(parts=(part("A", cause("a")), part("B", cause("b")), part("C", cause("a")), warned, part("D")))
+    failed: set[str] = set()
+    assert [trouble.columns for trouble in troubles(seen, failed)] == ["A, C", "B", "Corse", "D"]
+    assert failed == {"A", "B", "C", "D"}
+    assert [trouble.columns for trouble in troubles(seen, failed)] == ["Corse"]
+    assert held(seen) == "0 of 5 hold"
+
+
+def test_a_trouble_leaves_a_cause_that_is_not_known_to_its_hint() -> None:
+    """Who has eighteen of them reads what is known."""
+    (known, unknown) = troubles(check(parts=(part("A", cause("a")), part("B", cause("unknown")))), set())
+    assert [label for label, _ in known.why()] == ["cause (low)", "seen", "next"]
+    assert unknown.why() == ()
+
+
+def test_a_small_place_tells_the_cause_else_what_was_seen() -> None:
+    """The id of a request is for the service's support."""
+    assert in_short(part("A", cause("a"))) == "a title"
+    refused = Part(
+        column="A", outcome=Outcome.FAIL, detail="[request 12ab] GET x answered 500", causes=(cause("unknown"),)
+    )
+    assert in_short(refused) == "GET x answered 500"

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ror_sante.cli.console import speaks_unicode, text
 from ror_sante.diagnosis.report import Outcome
+from ror_sante.diagnosis.telling import in_short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,4 +76,4 @@ def _mark(part: Part | None, marks: dict[Outcome, str]) -> Text:
 
 def _told(parts: list[Part]) -> Text:
     bad = next((part for part in parts if part.outcome in _BAD), parts[-1])
-    return text(bad.detail, STYLES[bad.outcome] if bad.outcome is not Outcome.OK else "")
+    return text(in_short(bad), STYLES[bad.outcome] if bad.outcome is not Outcome.OK else "")

@@ -14,9 +14,11 @@ from ror_sante.diagnosis.causes import UNKNOWN
 from ror_sante.diagnosis.machine import NONE
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
 from ror_sante.diagnosis.smoke import RUNGS
-from ror_sante.diagnosis.telling import why
+from ror_sante.diagnosis.telling import has_many, held, troubles, why
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
     from ror_sante.diagnosis.causes import Lang
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 # What of this machine may explain a failure.
 _TELLING: Final = ("proxy variables", "authority variables", "openssl variables")
 _NAME_WIDTH: Final = max(len(name) for name in RUNGS)
+_OPEN: Final = (Outcome.FAIL, Outcome.WARN)
 _TIME_WIDTH: Final = len("10.0 s")
 
 
@@ -42,6 +45,7 @@ class Ladder:
         self._environment = environment
         self._title = title
         self._lang: Lang = lang
+        self._stopped: set[str] = set()
         self._unicode = speaks_unicode(console)
 
     def rung(self, check: Check) -> None:
@@ -54,7 +58,7 @@ class Ladder:
         line.add_column(ratio=1, overflow="fold")
         line.add_column(width=_TIME_WIDTH, justify="right", no_wrap=True)
         style = STYLES[check.outcome]
-        told = self._safe("as told above" if check.name == RUNGS[0] and check.outcome is Outcome.OK else check.detail)
+        told = self._safe(self._detail(check))
         line.add_row(
             Text(MARKS[self._unicode][check.outcome], style=style),
             Text(check.name, style="" if check.outcome is Outcome.OK else style),
@@ -62,9 +66,10 @@ class Ladder:
             Text("" if check.outcome is Outcome.SKIPPED else _took(check.seconds), style="dim"),
         )
         self._console.print(Padding(line, (0, 0, 0, 2)))
-        if check.hint:
-            self._hint(check.hint)
-        self._why(check)
+        if has_many(check):
+            self._troubles(check)
+            return
+        self._advise(check.hint, why(check, self._lang))
 
     def verdict(self, report: SmokeReport, *, strict: bool, after: str) -> None:
         """Print the last line: what it comes to, and the next step.
@@ -106,9 +111,24 @@ class Ladder:
         self._console.print(Text.assemble(f"{self._title}, environment ", self._safe(self._environment)))
         self._console.print()
 
-    def _why(self, check: Check) -> None:
-        """Print why it failed: the likeliest cause with its ground and next step, and what else it may be."""
-        for label, told in why(check, self._lang):
+    def _detail(self, check: Check) -> str:
+        if check.name == RUNGS[0] and check.outcome is Outcome.OK:
+            return "as told above"
+        return held(check) if has_many(check) and check.outcome in _OPEN else check.detail
+
+    def _troubles(self, check: Check) -> None:
+        """Print what is to be mended at which of many endpoints; what stopped one is told once."""
+        for trouble in troubles(check, self._stopped):
+            for part in trouble.parts:
+                told = Text.assemble((part.column, "bold"), ": ", self._safe(part.detail))
+                self._console.print(Padding(told, (0, _TIME_WIDTH + 1, 0, self._indent)))
+            self._advise(trouble.hint, trouble.why(self._lang))
+
+    def _advise(self, hint: str, causes: Iterable[tuple[str, str]]) -> None:
+        """Print what to do, and why it failed: the likeliest cause, and what else it may be."""
+        if hint:
+            self._hint(hint)
+        for label, told in causes:
             line = Text.assemble((f"{label}: ", "bold"), self._safe(told))
             self._console.print(Padding(line, (0, _TIME_WIDTH + 1, 0, self._indent + 2)))
 

@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 from ror_sante._version import __version__
 from ror_sante.diagnosis.page.elements import element, every, written
+from ror_sante.diagnosis.page.grid import SIGNS, is_grid, table, tiles
 from ror_sante.diagnosis.page.pictures import bars, chains, strip, took
 from ror_sante.diagnosis.page.style import policy, style
 from ror_sante.diagnosis.page.words import word
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
-from ror_sante.diagnosis.telling import why
+from ror_sante.diagnosis.telling import has_many, held, troubles, why
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from xml.etree import ElementTree as ET
 
     from ror_sante.diagnosis.causes import Lang
     from ror_sante.diagnosis.machine import Machine
     from ror_sante.diagnosis.route import Route
+    from ror_sante.diagnosis.telling import Trouble
     from ror_sante.diagnosis.watch import Round
 
-_SIGNS: Final = {Outcome.OK: "✔", Outcome.WARN: "▲", Outcome.FAIL: "✘", Outcome.SKIPPED: "·"}
 _WORTH_A_BAR: Final = 0.001
 _FEW: Final = 4
 _OPEN: Final = "It holds no secret. Names, addresses and paths of your network are in it; --share masks them."
@@ -102,9 +103,10 @@ def _service(report: SmokeReport, lang: Lang, *, alone: bool) -> list[ET.Element
     return every(
         [
             None if alone else element("h2", title),
+            *_section("Endpoints side by side", tiles(report, lang), lang),
             *_section("What to do", [_to_do(report, lang)], lang),
             *_section("The ladder", [_ladder(report)], lang),
-            *_section("Endpoints side by side", _grid(report, lang), lang),
+            *_section("Rung by rung" if is_grid(report) else "Endpoints side by side", table(report, lang), lang),
             *_section("Who showed what", [_route_card(route, lang) for route in _walked(report)], lang),
             *_section("Where the time went", _times(report, lang), lang),
         ]
@@ -119,36 +121,39 @@ def _section(title: str, parts: list[ET.Element], lang: Lang) -> list[ET.Element
 
 
 def _to_do(report: SmokeReport, lang: Lang) -> ET.Element:
-    open_ones = [check for check in (*report.failed, *report.warned) if check.hint or check.causes]
-    if not open_ones:
+    cards = list(_cards(report, lang))
+    if not cards:
         return element("p", word("Nothing needs doing.", lang), class_="card")
-    return element(
-        "ul",
-        *(
-            element(
-                "li",
-                element("strong", f"{check.name}: {check.detail}"),
-                check.hint,
-                _why(check, lang),
-                class_="card do",
-            )
-            for check in open_ones
-        ),
-        class_="plain",
+    return element("ul", *cards, class_="plain")
+
+
+def _cards(report: SmokeReport, lang: Lang) -> Iterator[ET.Element]:
+    """Give a card for each rung that is to be mended; of many endpoints, for each of their troubles."""
+    failed: set[str] = set()
+    for check in (*report.failed, *report.warned):
+        if has_many(check):
+            for trouble in troubles(check, failed):
+                yield _card(_named(trouble), trouble.hint, trouble.why(lang))
+        elif check.hint or check.causes:
+            yield _card([element("strong", f"{check.name}: {check.detail}")], check.hint, why(check, lang))
+
+
+def _named(trouble: Trouble) -> list[ET.Element]:
+    """Name the endpoints, and tell what each said where they differ."""
+    details = dict.fromkeys(part.detail for part in trouble.parts)
+    told = (
+        [element("p", f"{part.column}: {part.detail}") for part in trouble.parts]
+        if len(details) > 1
+        else [element("p", detail) for detail in details]
     )
+    return [element("strong", f"{trouble.rung}: {trouble.columns}"), *told]
 
 
-def _headed(check: Check) -> str:
-    return f"{check.name}: {check.detail}"
-
-
-def _why(check: Check, lang: Lang) -> ET.Element | None:
-    """List why it failed: each cause, what it stands on, and its next step."""
-    told = why(check, lang)
-    if not told:
-        return None
+def _card(head: list[ET.Element], hint: str, told: tuple[tuple[str, str], ...]) -> ET.Element:
+    """Tell what is to be mended, what to do, and why it failed: each cause, what it stands on, its next step."""
     pairs = [part for label, text in told for part in (element("dt", label), element("dd", text))]
-    return element("dl", *pairs, class_="why")
+    causes = element("dl", *pairs, class_="why") if pairs else None
+    return element("li", *head, element("p", hint, class_="hint"), causes, class_="card do")
 
 
 def _ladder(report: SmokeReport) -> ET.Element:
@@ -156,34 +161,22 @@ def _ladder(report: SmokeReport) -> ET.Element:
 
 
 def _rung(check: Check) -> ET.Element:
-    hint = element("span", check.hint, class_="hint") if check.hint else None
+    many = has_many(check)
+    hint = element("span", check.hint, class_="hint") if check.hint and not many else None
     return element(
         "li",
-        element("span", _SIGNS[check.outcome], class_="sign"),
+        element("span", SIGNS[check.outcome], class_="sign"),
         element("span", check.name, class_="rung"),
-        element("span", check.detail, hint, class_="told"),
+        element("span", _counted(check) if many else check.detail, hint, class_="told"),
         element("span", "" if check.outcome is Outcome.SKIPPED else took(check.seconds), class_="took"),
         class_=check.outcome.value,
     )
 
 
-def _grid(report: SmokeReport, lang: Lang) -> list[ET.Element]:
-    """Lay the rungs that looked at several endpoints beside each other: a row an endpoint, a column a rung."""
-    several = [check for check in report.checks if check.parts]
-    if not several:
-        return []
-    rows = list(dict.fromkeys(part.column for check in several for part in check.parts))
-    head = element("tr", element("th"), *(element("th", check.name) for check in several))
-    body = [element("tr", element("th", row), *(_cell(check, row, lang) for check in several)) for row in rows]
-    return [element("div", element("table", head, *body, class_="grid"), class_="card scroll")]
-
-
-def _cell(check: Check, row: str, lang: Lang) -> ET.Element:
-    part = next((part for part in check.parts if part.column == row), None)
-    if part is None:
-        return element("td")
-    told = f"{word(part.outcome.value, lang)}: {part.detail} {part.hint}".strip()
-    return element("td", _SIGNS[part.outcome], class_=part.outcome.value, title=told)
+def _counted(check: Check) -> str:
+    """Count the endpoints that hold, and name those that do not; alike everywhere, say it once."""
+    bad = [part.column for part in check.parts if part.outcome in (Outcome.FAIL, Outcome.WARN)]
+    return f"{held(check)}; {', '.join(filter(None, bad))}" if bad else check.detail
 
 
 # ------------------------------------------------------------------ pictures
@@ -218,7 +211,7 @@ def _machine(machine: Machine, lang: Lang) -> list[ET.Element]:
     checks = [
         element(
             "tr",
-            element("th", f"{_SIGNS[check.outcome]} {check.name}"),
+            element("th", f"{SIGNS[check.outcome]} {check.name}"),
             element("td", check.detail, element("span", check.hint, class_="hint") if check.hint else None),
             class_=check.outcome.value,
         )

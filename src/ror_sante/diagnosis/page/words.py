@@ -24,6 +24,8 @@ FRENCH: Final = {
     "We sent": "Nous avons envoyé",
     "The server sent": "Le serveur a envoyé",
     "Endpoints side by side": "Les points d'accès côte à côte",
+    "Rung by rung": "Échelon par échelon",
+    "common to all": "commun à tous",
     "Where the time went": "Où le temps est passé",
     "The receipt": "Le reçu de la connexion",
     "This machine": "Cette machine",
