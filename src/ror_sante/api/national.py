@@ -11,7 +11,7 @@ from ror_sante.api.calls import SETTLE, check_id, check_most, merged, page_size,
 from ror_sante.api.completeness import PAGE_SIZE
 from ror_sante.api.fhir.bundle import Bundle, Resource
 from ror_sante.api.fhir.outcome import judge
-from ror_sante.api.fhir.search import encode, pairs
+from ror_sante.api.fhir.search import encode, extended, pairs
 from ror_sante.api.origins import OriginRule
 from ror_sante.api.paging import Lookahead, PageWalk, in_turn
 from ror_sante.api.parameters import doubts
@@ -390,10 +390,7 @@ class NationalRorClient:
         """
         if method not in _METHODS:
             raise ConfigurationError(f"unknown HTTP method {printable(method, 20)!r}")
-        url = self._rule.address(path)
-        query = encode(params)
-        if query:
-            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        url = extended(self._rule.address(path), params)
         standard = dict(_ACCEPT)
         if carries_ror_headers(method, self._rule.service_relative(url)):
             standard |= self._ror_headers

@@ -13,7 +13,7 @@ from ror_sante.api.annuaire.parameters import PAGE_SIZE, PARAMETERS, doubts
 from ror_sante.api.calls import SETTLE, check_id, check_most, merged, resources
 from ror_sante.api.completeness import Counted
 from ror_sante.api.fhir.bundle import Resource
-from ror_sante.api.fhir.search import encode, pairs
+from ror_sante.api.fhir.search import encode, extended, pairs
 from ror_sante.api.origins import OriginRule
 from ror_sante.api.paging import Lookahead, PageWalk, in_turn
 from ror_sante.errors import ConfigurationError, printable
@@ -277,10 +277,7 @@ class AnnuaireSanteClient:
             raise ConfigurationError(
                 f"the gateway of the Annuaire Santé takes no {printable(method, 20)!r}", hint="It is there to be read."
             )
-        url = self._rule.address(path)
-        query = encode(params)
-        if query:
-            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        url = extended(self._rule.address(path), params)
         given = merged(_ACCEPT, headers or {}, ours=frozenset({KEY_HEADER.lower()}))
         return self._send(Request(method, url, given, body, repeatable), judge_gateway)
 

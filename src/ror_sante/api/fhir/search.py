@@ -38,6 +38,23 @@ def encode(params: SearchParams) -> str:
     return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs(params))
 
 
+def extended(url: str, params: SearchParams) -> str:
+    """Write the parameters behind an address, which may have a query already.
+
+    Args:
+        url: percent-encoded.
+        params: as `encode` takes them; none leaves the address as it is.
+
+    Raises:
+        ConfigurationError: as `encode` does.
+
+    >>> extended("/fhir/Location?_count=5", {"near": "48.8|2.3|10|km"})
+    '/fhir/Location?_count=5&near=48.8%7C2.3%7C10%7Ckm'
+    """
+    query = encode(params)
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
 def pairs(params: SearchParams) -> list[tuple[str, str]]:
     """Give the parameters as pairs of texts, checked, in order.
 
