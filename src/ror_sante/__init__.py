@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from ror_sante.simulator.pki import SimulatorPki
     from ror_sante.simulator.server import Simulator
     from ror_sante.sync.annuaire.reading import Extraction
+    from ror_sante.tls.receipt import HandshakeReceipt
 
 __all__ = [
     "AccessDeniedError",
@@ -77,6 +78,7 @@ __all__ = [
     "Extraction",
     "ExtractionClient",
     "Finding",
+    "HandshakeReceipt",
     "IdentityError",
     "IdentitySource",
     "IncompleteChainError",
@@ -129,6 +131,7 @@ _HOMES = {
     "Environment": "environments",
     "Extraction": "sync.annuaire.reading",
     "ExtractionClient": "api.annuaire.extractions",
+    "HandshakeReceipt": "tls.receipt",
     "IdentitySource": "pki.source",
     "InterRorClient": "api.inter_ror",
     "NationalRorClient": "api.national",

@@ -137,7 +137,7 @@ class TransportError(RorError):
         unsent: the server surely never saw the request, so that even a POST may be repeated.
         fault: what broke, as a stable word for programs (``dns``, ``refused``, ``not-tls``, ...); empty when the
             class says it all.
-        receipt: what was seen of the handshake, where a probe made the connection; else None.
+        receipt: what was seen of the connection; None when there was none, such as when the time was up before.
     """
 
     unsent: bool = False

@@ -11,7 +11,8 @@ import requests
 from urllib3.util import Timeout
 
 from ror_sante.errors import ConfigurationError, TimedOutError, UnreachableError
-from ror_sante.tls.adapter import PinnedAdapter, limits
+from ror_sante.tls.adapter import PinnedAdapter
+from ror_sante.tls.connection import limits
 from ror_sante.tls.context import build_context
 
 

@@ -27,7 +27,7 @@ def test_certificates_are_taken_out_in_order(tls13) -> None:
 def test_a_malformed_message_marks_the_transcript_and_raises_nothing(message) -> None:
     """An exception inside CPython's callback would break the connection: none leaves it."""
     transcript = Transcript()
-    transcript.watch(None, "read", ssl.TLSVersion.TLSv1_2, 22, 11, message)
+    transcript.watch("read", ssl.TLSVersion.TLSv1_2, 22, 11, message)
 
     assert transcript.broken or transcript.received == ()
 
@@ -35,13 +35,13 @@ def test_a_malformed_message_marks_the_transcript_and_raises_nothing(message) ->
 def test_alerts_received_are_named_and_close_notify_is_none() -> None:
     """A goodbye is no refusal; an unknown number is shown as such; our own alerts are not the server's."""
     transcript = Transcript()
-    transcript.watch(None, "read", ssl.TLSVersion.TLSv1_3, 21, 0, b"\x01\x00")
+    transcript.watch("read", ssl.TLSVersion.TLSv1_3, 21, 0, b"\x01\x00")
     assert transcript.alert == ""
-    transcript.watch(None, "write", ssl.TLSVersion.TLSv1_3, 21, 48, b"\x02\x30")
+    transcript.watch("write", ssl.TLSVersion.TLSv1_3, 21, 48, b"\x02\x30")
     assert transcript.alert == ""
-    transcript.watch(None, "read", ssl.TLSVersion.TLSv1_3, 21, 48, b"\x02\x30")
+    transcript.watch("read", ssl.TLSVersion.TLSv1_3, 21, 48, b"\x02\x30")
     assert transcript.alert == "unknown_ca"
-    transcript.watch(None, "read", ssl.TLSVersion.TLSv1_3, 21, 200, b"\x02\xc8")
+    transcript.watch("read", ssl.TLSVersion.TLSv1_3, 21, 200, b"\x02\xc8")
     assert transcript.alert == "number 200"
 
 

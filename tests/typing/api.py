@@ -20,6 +20,7 @@ from ror_sante import (
     Extraction,
     ExtractionClient,
     Finding,
+    HandshakeReceipt,
     IdentityError,
     IdentitySource,
     InterRorClient,
@@ -71,6 +72,12 @@ factory = SessionFactory(
     timeout=Timeouts(read=10),
 )
 session: requests.Session = factory.session("https://host.example", "https://other.example:8443")
+
+# What each connection showed.
+for receipt in factory.session("https://host.example").receipts:
+    assert_type(receipt, HandshakeReceipt)
+    assert_type(receipt.sent_names, tuple[str, ...])
+    assert_type(receipt.lines(), tuple[tuple[str, str], ...])
 
 # An identity that is followed when its file is renewed, or a function that gives one.
 successor = IdentitySource.from_p12("next.p12", "secret")

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.settings import NetworkSettings, Settings
+    from ror_sante.tls.receipt import HandshakeReceipt
 
 T = TypeVar("T")
 _ACCEPT: Final = {"Accept": "application/json"}  # the pages of ANS ask for JSON this way in every sample
@@ -428,6 +429,11 @@ class NationalRorClient:
         """
         request = Request("GET", self._rule.address(url), _ACCEPT | self._ror_headers)
         return self._exchange.pour(request, sink, deadline=deadline, limits=limits)
+
+    @property
+    def receipts(self) -> tuple[HandshakeReceipt, ...]:
+        """What was seen of the last connections, each side's newest last: to the token endpoint, then to the API."""
+        return tuple(receipt for session in self._sessions for receipt in session.receipts)
 
     def close(self) -> None:
         """Close every connection; a page on its way is waited for two seconds at most."""

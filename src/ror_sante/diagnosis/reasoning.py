@@ -172,7 +172,7 @@ def _of_identity(error: IdentityError) -> Iterator[Claim]:
 
 def _own_faults(case: _Case) -> Iterator[Claim]:
     """Look for what is wrong with what we present: proof that needs nobody's word."""
-    if case.receipt is not None and case.receipt.source == "probe" and case.receipt.requested and not case.receipt.sent:
+    if case.receipt is not None and case.receipt.requested and case.receipt.sent == ():
         yield "client-none-sent", "high", "the server asked for a certificate, and our message held none"
         return
     if case.identity is None or not case.anchors or case.at is None:
@@ -223,7 +223,7 @@ def _of_rejection(case: _Case, error: ClientRejectedError) -> Iterator[Claim]:
 
 def _of_handshake_failure(case: _Case, *, proved: bool) -> Iterator[Claim]:
     told = "the server sent the TLS alert handshake_failure"
-    if case.receipt is not None and case.receipt.source == "probe" and not case.receipt.received:
+    if case.receipt is not None and case.receipt.source != "loaded" and not case.receipt.received:
         yield "tls-cipher", "medium", f"{told} before it showed a certificate"
     elif not proved:
         yield "client-none-sent", "medium" if case.identity is None else "low", told

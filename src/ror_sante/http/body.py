@@ -19,8 +19,8 @@ from ror_sante.errors import (
     masked_url,
     printable,
 )
-from ror_sante.tls.context import CheckedSocket
 from ror_sante.tls.faults import translate
+from ror_sante.tls.sockets import CheckedSocket
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse

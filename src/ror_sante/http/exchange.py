@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ror_sante._version import __version__
-from ror_sante.errors import ClientRejectedError, RorError, TimedOutError, masked_url
+from ror_sante.errors import ClientRejectedError, RorError, TimedOutError, TransportError, masked_url
 from ror_sante.http.answer import Answer, Request
 from ror_sante.http.body import ACCEPT_ENCODING, Limits, pour_body, read_body
 from ror_sante.http.clock import SYSTEM_CLOCK
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ror_sante.http.retry import RetryBudget, RetryPolicy
     from ror_sante.http.session import Timeouts
     from ror_sante.pki.identity import ClientIdentity
+    from ror_sante.tls.sighting import Sighting
 
 __all__ = ["Answer", "Exchange", "Judge", "Lease", "Limits", "Request", "Sender", "Sink", "status_error"]
 
@@ -228,6 +229,7 @@ class _Call:
         self._sent = 0
         self._renewed = False
         self._swapped = False
+        self._sighting: Sighting | None = None
 
     def attempt(self, left: float) -> Answer:
         """Send once, and once more with a newer identity when a server refuses ours."""
@@ -249,7 +251,11 @@ class _Call:
         answer = self._exchanged(lease, bearer, end)
         if answer.status == _UNAUTHORIZED and bearer is not None:
             answer = self._with_another_token(answer, lease, bearer, end)
-        error = front_end_refusal(answer) or self._judge(answer)
+        refusal = front_end_refusal(answer)
+        if refusal is not None:
+            self._show_receipt(refusal, failed=False)
+            raise refusal
+        error = self._judge(answer)
         if error is not None:
             raise error
         return answer
@@ -291,8 +297,12 @@ class _Call:
         left, limits = self._left(end), self._exchange.timeout
         timeout = (min(limits.connect, left), min(limits.read, left))
         response = lease.exchange_send(outgoing, timeout=timeout)
+        self._sighting = getattr(response.connection, "sighting", None)
         try:
             body = self._body(response, start, end, timeout[1])
+        except TransportError as error:
+            self._show_receipt(error, failed=True)
+            raise
         finally:
             response.close()  # a body that was read whole has given its connection back before
             response.release_conn()
@@ -317,6 +327,11 @@ class _Call:
         self._sink.begin(self._seen(response, start, b""))
         pour_body(response, self._request, self._sink, limits=self._limits, **about)
         return b""
+
+    def _show_receipt(self, error: TransportError, *, failed: bool) -> None:
+        """Let an error that an answer brought show what was seen of its connection."""
+        if error.receipt is None and self._sighting is not None:
+            error.receipt = self._sighting.receipt(failed=failed)
 
     def _left(self, end: float) -> float:
         left = end - self._clock.monotonic()

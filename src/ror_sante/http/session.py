@@ -16,8 +16,10 @@ from ror_sante.http.proxy import Proxy
 from ror_sante.http.retry import RetryBudget, RetryPolicy, retry_after_seconds
 from ror_sante.pki.identity import ClientIdentity, gravest
 from ror_sante.pki.source import IdentitySource
-from ror_sante.tls.adapter import Origin, PinnedAdapter, limits
+from ror_sante.tls.adapter import Origin, PinnedAdapter
+from ror_sante.tls.connection import limits
 from ror_sante.tls.context import build_context
+from ror_sante.tls.receipt import Receipts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.tls.context import SealedContext
     from ror_sante.tls.outgoing import Outgoing
+    from ror_sante.tls.receipt import HandshakeReceipt
 
     Presented = ClientIdentity | IdentitySource | Callable[[], ClientIdentity]
 
@@ -135,8 +138,10 @@ class SessionFactory:
             )
         allowed = [Origin.of(url) for url in origins]
         proxies = {f"https://{host}": self._proxy.url for host in _served(self._proxy, allowed) if self._proxy}
+        receipts = Receipts()
         return RorSession(
-            Generations(self._holder, lambda identity: self._adapter(identity, allowed)),
+            Generations(self._holder, lambda identity: self._adapter(identity, allowed, receipts)),
+            receipts=receipts,
             retry=self._retry,
             timeout=self._timeout,
             proxies=proxies,
@@ -144,12 +149,13 @@ class SessionFactory:
             clock=self._clock,
         )
 
-    def _adapter(self, identity: ClientIdentity | None, origins: Iterable[Origin]) -> PinnedAdapter:
+    def _adapter(self, identity: ClientIdentity | None, origins: Iterable[Origin], receipts: Receipts) -> PinnedAdapter:
         return PinnedAdapter(
             self._context(identity),
             origins,
             pool_size=self._pool_size,
             proxy_authorization=self._proxy.authorization if self._proxy else "",
+            receipts=receipts,
         )
 
     def _context(self, identity: ClientIdentity | None) -> SealedContext:
@@ -233,11 +239,13 @@ class RorSession(requests.Session):
         retry: RetryPolicy,
         timeout: Timeouts,
         proxies: Mapping[str, str],
+        receipts: Receipts | None = None,
         rate: RateLimit | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
         self.trust_env = False
+        self._receipts = receipts or Receipts()
         self.budget = RetryBudget()
         self.rate = rate
         self._generations = generations
@@ -254,6 +262,11 @@ class RorSession(requests.Session):
     def origins(self) -> frozenset[Origin]:
         """The origins that this session speaks with."""
         return self._pinned.origins
+
+    @property
+    def receipts(self) -> tuple[HandshakeReceipt, ...]:
+        """What was seen of the last 64 connections, each when it was new: up to its first answer, or its failure."""
+        return self._receipts.all()
 
     @property
     def _pinned(self) -> PinnedAdapter:

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import http.client
-import ssl
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry, Timeout
 
-from ror_sante.errors import ConfigurationError, masked_url
-from ror_sante.tls.cancel import current
-from ror_sante.tls.connecting import connected
-from ror_sante.tls.context import DestinedSocket
+from ror_sante.errors import ClientRejectedError, ConfigurationError, RorError, ServerNotTrustedError, masked_url
+from ror_sante.tls.connection import BoundedPool, limits
+from ror_sante.tls.context import HEARS
 from ror_sante.tls.faults import translate
+from ror_sante.tls.probe import Via, read_first
 from ror_sante.tls.process import check_process
-from ror_sante.tls.resumption import Place
+from ror_sante.tls.receipt import Receipts
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterable, Iterator, Mapping
 
+    from urllib3.connectionpool import HTTPSConnectionPool
     from urllib3.response import BaseHTTPResponse
 
     from ror_sante.tls.context import SealedContext
     from ror_sante.tls.outgoing import Outgoing
 
 HTTPS_PORT: Final = 443
-_DEFAULT_CONNECT: Final = 5.0
-_DEFAULT_READ: Final = 30.0
+_HTTP_PORT: Final = 80
 _ONCE: Final = Retry(0, read=False)  # as requests does: a failure is raised, a redirect is an answer
 
 
@@ -74,96 +70,6 @@ class Origin:
         return f"https://{host}" if self.port == HTTPS_PORT else f"https://{host}:{self.port}"
 
 
-class _FinalResponse(http.client.HTTPResponse):
-    """The final answer to a request; what a server sends before it (103 Early Hints) is read and dropped.
-
-    http.client drops 100 alone. It takes any other 1xx for the answer, and the true answer, still on its way, would
-    then be given to the next request on the same connection.
-    """
-
-    def _read_status(self) -> tuple[str, int, str]:
-        version, status, reason = super()._read_status()  # type: ignore[misc]  # private; CPython 3.11 to 3.13 have it
-        while 100 < status < 200 and status != http.client.SWITCHING_PROTOCOLS:
-            http.client.parse_headers(self.fp)
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # likewise
-        return version, status, reason
-
-    def begin(self) -> None:
-        """Read the head; after a change of protocol, which nobody asked for, the connection is of no more use."""
-        super().begin()
-        if self.status == http.client.SWITCHING_PROTOCOLS:
-            self.will_close = True
-
-
-class _BoundedConnection(HTTPSConnection):
-    """A connection on which status line and headers together take no longer than one read may.
-
-    Every wait on it ends when the work that it serves is cancelled (`ror_sante.tls.cancel`).
-    """
-
-    response_class = _FinalResponse
-
-    def connect(self) -> None:
-        """Connect; once more, and in full, when a server breaks off at a session that we offered to resume."""
-        try:
-            super().connect()
-        except (ssl.SSLError, ConnectionError):
-            if not self._forget_session():
-                raise
-            super().connect()  # the failed socket is closed; close() would forget the tunnel of a proxy
-
-    def _new_conn(self) -> socket.socket:
-        cancel = current()
-        # Where somebody may cancel, by a socket that is known to him before it waits for the peer.
-        plain = super()._new_conn() if cancel is None else connected(self, cancel)
-        return DestinedSocket.taking(plain, self._tunnel_port or self.port)
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send the head of a request; a connection that was kept alive serves another piece of work now."""
-        cancel = current()
-        if cancel is not None and self.sock is not None:
-            cancel.take(self.sock)
-        super().request(*args, **kwargs)
-
-    def _forget_session(self) -> bool:
-        context: Any = self.ssl_context
-        host = str(self._tunnel_host or self.host).rstrip(".")  # as urllib3 gives it to wrap_socket
-        forgotten: bool = context.forget(Place(host, self._tunnel_port or self.port))
-        return forgotten
-
-    def getresponse(self) -> Any:
-        """Read the head of the answer."""
-        secure: Any = self.sock
-        secure.give_up_in(limits((None, self.timeout))[1])
-        try:
-            answer = super().getresponse()
-        except (OSError, http.client.HTTPException):
-            self._forget_session()
-            raise
-        finally:
-            secure.until = None
-        secure.remember()
-        return answer
-
-
-class _BoundedPool(HTTPSConnectionPool):
-    """A pool in which no thread waits for a free connection for ever."""
-
-    ConnectionCls = _BoundedConnection
-
-    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
-        """Send, waiting for a free connection no longer than for an answer.
-
-        Raises the reason alone: the text of urllib3's `MaxRetryError` holds the address with its query, and would
-        stand in every traceback and log of the error that we make of it.
-        """
-        try:
-            return super().urlopen(*args, **{"pool_timeout": kwargs["timeout"].read_timeout, **kwargs})
-        except MaxRetryError as error:
-            reason = error.reason or HTTPError("no further attempt")
-        raise reason
-
-
 class PinnedResponse(requests.Response):
     """A response whose body, when it breaks off, raises an error of our tree."""
 
@@ -201,6 +107,7 @@ class PinnedAdapter(HTTPAdapter):
         origins: where requests may go.
         pool_size: connections kept for each origin; more threads than this wait for one another.
         proxy_authorization: the ``Proxy-Authorization`` value for a proxy that asks for a password.
+        receipts: keeps the receipt of each connection.
     """
 
     def __init__(
@@ -210,8 +117,10 @@ class PinnedAdapter(HTTPAdapter):
         *,
         pool_size: int = 32,
         proxy_authorization: str = "",
+        receipts: Receipts | None = None,
     ) -> None:
         self._context = context
+        self._pool_class = {"https": partial(BoundedPool, receipts=receipts or Receipts())}
         self._origins = frozenset(origins)
         self._proxy_authorization = proxy_authorization
         self._pools: dict[tuple[str, str], HTTPSConnectionPool] = {}
@@ -229,7 +138,7 @@ class PinnedAdapter(HTTPAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         """Give direct connections the sealed context."""
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"https": _BoundedPool}
+        self.poolmanager.pool_classes_by_scheme = self._pool_class
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Give connections through a CONNECT proxy the same sealed context.
@@ -243,7 +152,7 @@ class PinnedAdapter(HTTPAdapter):
                 hint="TLS runs through it end to end all the same: the proxy sees names and sizes, nothing more.",
             )
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
-        manager.pool_classes_by_scheme = {"https": _BoundedPool}
+        manager.pool_classes_by_scheme = self._pool_class
         return manager
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
@@ -301,7 +210,7 @@ class PinnedAdapter(HTTPAdapter):
             return super().send(request, stream, limits(timeout), proxies=dict(proxies or {}))
         except (requests.RequestException, HTTPError, OSError) as error:
             proxy = requests.utils.select_proxy(str(request.url), dict(proxies or {})) or ""
-            raise translate(error, url=str(request.url), proxy=proxy) from error
+            raise self._told(error, str(request.url), proxy, limits(timeout)[0]) from error
 
     def open(self, outgoing: Outgoing, *, timeout: tuple[float, float], proxy: str = "") -> BaseHTTPResponse:
         """Send one request, once, as `send` does, but past requests: half the cost of a small answer is spent there.
@@ -335,7 +244,16 @@ class PinnedAdapter(HTTPAdapter):
                 decode_content=False,
             )
         except (HTTPError, OSError) as error:
-            raise translate(error, url=outgoing.url, proxy=proxy) from error
+            raise self._told(error, outgoing.url, proxy, timeout[0]) from error
+
+    def _told(self, error: Exception, url: str, proxy: str, timeout: float) -> RorError:
+        """Translate; where this Python shows no TLS messages, let a second connection that reads first see more."""
+        told = translate(error, url=url, proxy=proxy)
+        if not HEARS and isinstance(told, ClientRejectedError | ServerNotTrustedError):
+            parts = urlsplit(proxy)
+            via = Via(str(parts.hostname), parts.port or _HTTP_PORT, self._proxy_authorization) if proxy else None
+            told.receipt = read_first(Origin.of(url), self._context, via=via, timeout=timeout)
+        return told
 
     def _admitted_pool(self, url: str, netloc: str, proxy: str) -> HTTPSConnectionPool:
         """Check the origin of an address and find the pool that `send` takes for it too."""
@@ -365,30 +283,3 @@ class PinnedAdapter(HTTPAdapter):
     def __getstate__(self) -> Any:
         """Refuse to be pickled: neither the key nor the pin travels."""
         raise TypeError("a mutual-TLS session cannot be pickled; make one in each process")
-
-
-def limits(timeout: Any) -> tuple[float, float]:
-    """Read requests' forms of a timeout, with a default for whatever is None.
-
-    Args:
-        timeout: None, seconds, (connect seconds, read seconds) with None in either place, or urllib3's `Timeout`.
-
-    Raises:
-        ConfigurationError: none of these, or no positive number.
-    """
-    if isinstance(timeout, Timeout):
-        timeout = (timeout.connect_timeout, timeout.read_timeout)
-    try:
-        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        return _seconds(connect, _DEFAULT_CONNECT), _seconds(read, _DEFAULT_READ)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            "a timeout is a positive number of seconds, or a pair (connect, read)", hint="For instance timeout=(5, 30)."
-        ) from error
-
-
-def _seconds(value: Any, default: float) -> float:
-    seconds = float(value) if isinstance(value, int | float) else default
-    if not 0 < seconds < float("inf"):
-        raise ValueError(value)
-    return seconds

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import _ssl
-import socket
 import ssl
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,20 +12,21 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ror_sante.errors import ConfigurationError, ServerNotTrustedError, UsageError, printable
 from ror_sante.pki.anchor import TrustAnchor
-from ror_sante.tls.cancel import current
 from ror_sante.tls.keys import load_identity
 from ror_sante.tls.process import check_process
 from ror_sante.tls.resumption import LONGEST, Place, Shelf, Warrant
+from ror_sante.tls.sockets import CheckedSocket, DestinedSocket
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable, Sequence
 
     from cryptography import x509
 
     from ror_sante.pki.identity import ClientIdentity
 
-    Watcher = Callable[[Any, str, int, int, int, bytes], None]
-
+# Whether this Python lets TLS messages be seen, as CPython 3.11 to 3.13 do by a private name.
+HEARS: Final = hasattr(_ssl._SSLContext, "_msg_callback")
 # urllib3 sets this on every connection; HTTP/2 is not spoken here.
 ALPN: Final = ("http/1.1",)
 
@@ -46,92 +47,29 @@ _OPTIONS: Final = int(ssl.OP_ALL | ssl.OP_NO_SSLv2 | ssl.OP_NO_SSLv3 | ssl.OP_NO
 _VERIFY_FLAGS: Final = int(ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_STRICT)
 
 
-class DestinedSocket(socket.socket):
-    """A connected socket that knows the port which it leads to; behind a proxy its peer does not tell."""
-
-    __slots__ = ("port",)
-    port: int
-
-    @classmethod
-    def taking(cls, plain: socket.socket, port: int) -> DestinedSocket:
-        """Take a connected socket over."""
-        patience = plain.gettimeout()
-        taken = cls(plain.family, plain.type, plain.proto, plain.detach())
-        taken.settimeout(patience)
-        taken.port = port
-        return taken
+def _overhear(connection: Any, direction: str, version: int, content: int, kind: int, data: bytes) -> None:
+    """Take one TLS message down for the connection that it belongs to; contexts are shared by threads."""
+    sighting = getattr(connection, "sighting", None)
+    if sighting is not None:
+        sighting.transcript.watch(direction, version, content, kind, data)
 
 
-class CheckedSocket(ssl.SSLSocket):
-    """A TLS socket that checks the pin after each handshake, does not lose a late alert, and has a patience.
+class _Quiet:
+    """The context to which a connection moves when nobody needs its messages any more, made when first wanted.
 
-    Attributes:
-        until: the moment (`time.monotonic`) after which reading ends in a `TimeoutError`, or None. The socket's own
-            time-out begins anew with each byte, so that a server which drips them would hold us for ever.
-        place: where its session may be offered again; None when nobody said where the socket leads.
-        warrant: how long the verification holds that the connection stands on.
+    Only another context takes the watching from a connection. It is built like the first in every respect: a server
+    may ask for our certificate, or TLS 1.2 renegotiate, at any later time.
     """
 
-    until: float | None = None
-    place: Place | None = None
-    warrant: Warrant | None = None
-    _remembered: bool = False
+    def __init__(self, make: Callable[[], SealedContext]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: SealedContext | None = None
 
-    def remember(self) -> None:
-        """Keep the session for the next connection to the same place.
-
-        To be called when an answer has come: under TLS 1.3 the server's tickets arrive with it.
-        """
-        if self.place is not None and self.warrant is not None and not self._remembered:
-            self._remembered = True
-            context: Any = self.context
-            context.remember(self.place, self.session, self.warrant)
-
-    def give_up_in(self, seconds: float) -> None:
-        """Let every reading from now on end in a `TimeoutError` once so much time has passed."""
-        self.until = time.monotonic() + seconds
-
-    def getpeername(self) -> Any:
-        """Give the server's address, or a blank when it has hung up: the constructor asks, and leaks us if this raises.
-
-        The handshake, which comes next, then meets the true failure.
-        """
-        try:
-            return super().getpeername()
-        except OSError:
-            return ("", 0)
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """Read, and wait no longer than there is time."""
-        if self.until is not None:
-            left = self.until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the answer did not come within the time limit")
-            patience = self.gettimeout()
-            if patience is None or left < patience:
-                self.settimeout(left)
-        return super().recv_into(buffer, nbytes, flags)
-
-    def do_handshake(self, block: bool = False) -> None:
-        """Shake hands, then check before the first byte of a request that the chain ends at a pinned root."""
-        cancel = current()
-        if cancel is not None:
-            cancel.take(self)
-        super().do_handshake(block)
-        context = self._context  # type: ignore[attr-defined]  # private, and the same in CPython 3.11 to 3.13
-        context.check_pin(self._sslobj)  # type: ignore[attr-defined]  # likewise
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Send, and leave the refusal readable when the peer has closed.
-
-        TLS 1.3: the server judges our certificate after the handshake, so a request may be written to a socket that
-        it has already closed, with the alert still unread. On a broken pipe urllib3 goes on to read the answer, and
-        with it the alert; on an EOF it would not.
-        """
-        try:
-            return super().send(data, flags)
-        except ssl.SSLEOFError as error:
-            raise BrokenPipeError(32, "the peer closed the connection while we were writing") from error
+    def __call__(self) -> SealedContext:
+        with self._lock:
+            self._made = self._made or self._make()
+            return self._made
 
 
 class SealedContext(_ssl._SSLContext):
@@ -144,11 +82,12 @@ class SealedContext(_ssl._SSLContext):
     sslsocket_class: type[ssl.SSLSocket] = CheckedSocket
     # What every CPython 3.11 to 3.13 has on this class, and typeshed has not.
     _host_flags: int
-    _msg_callback: Watcher | None
+    _msg_callback: Callable[[Any, str, int, int, int, bytes], None] | None
 
     _sealed: bool = False
     _pins: frozenset[bytes] = frozenset()
     _store: frozenset[bytes] = frozenset()
+    _quiet: Callable[[], SealedContext] | None = None
     _leaf_ends: float = float("inf")  # when our own leaf ends, in seconds since 1970
     _shelf: Shelf
 
@@ -242,12 +181,18 @@ class SealedContext(_ssl._SSLContext):
         socket_class: Any = self.sslsocket_class
         wrapped: Any = socket_class._create(
             sock=sock,
+            do_handshake_on_connect=False,
             suppress_ragged_eofs=False,  # a body that ends without TLS's own goodbye was cut, not finished
             server_hostname=server_hostname,
             context=self,
             session=known.session if known else None,
         )
-        wrapped.place = place
+        wrapped.place, wrapped.sighting = place, getattr(sock, "sighting", None)
+        try:
+            wrapped.do_handshake()
+        except BaseException:
+            wrapped.close()
+            raise
         wrapped.warrant = known.warrant if known and wrapped.session_reused else self._warrant(wrapped)
         secure: ssl.SSLSocket = wrapped
         return secure
@@ -269,6 +214,10 @@ class SealedContext(_ssl._SSLContext):
 
     def _encode_hostname(self, hostname: str | None) -> str | None:
         return None if hostname is None else hostname.encode("idna").decode("ascii")
+
+    def quiet(self) -> SealedContext:
+        """Give the context that is this one in all but that it watches no messages."""
+        return self if self._quiet is None else self._quiet()
 
     def check_pin(self, connection: Any) -> None:
         """Check after a handshake that the chain ends at a pinned root and that the store is what was built.
@@ -307,7 +256,6 @@ def build_context(
     *,
     lend: Iterable[x509.Certificate] = (),
     wide_tls12: bool = False,
-    watch: Watcher | None = None,
 ) -> SealedContext:
     """Build the one kind of TLS context this package uses.
 
@@ -319,7 +267,6 @@ def build_context(
         lend: intermediates for a server that forgets to send its own. They stand in the store but are no anchors:
             the chain must still end at a root of `anchors`.
         wide_tls12: accept the older TLS 1.2 suites too (no forward secrecy, or CBC).
-        watch: a function called with each TLS message, as `SSLContext._msg_callback` would.
 
     Returns:
         A sealed context.
@@ -332,14 +279,27 @@ def build_context(
     roots = (anchors,) if isinstance(anchors, TrustAnchor) else tuple(anchors)
     if not roots:
         raise ConfigurationError("no trust anchor: no server could ever be trusted")
+    lent = tuple(lend)
+    context = _built(identity, roots, lent, wide_tls12=wide_tls12)
+    if HEARS:
+        context._msg_callback = _overhear
+        context._quiet = _Quiet(lambda: _built(identity, roots, lent, wide_tls12=wide_tls12).seal())
+    return context.seal()
+
+
+def _built(
+    identity: ClientIdentity | None,
+    roots: tuple[TrustAnchor, ...],
+    lend: tuple[x509.Certificate, ...],
+    *,
+    wide_tls12: bool,
+) -> SealedContext:
     context = SealedContext()
     _harden(context, wide_tls12=wide_tls12)
-    _trust(context, roots, tuple(lend))
+    _trust(context, roots, lend)
     if identity is not None:
         _present(context, identity)
-    if watch is not None:
-        context._msg_callback = watch
-    return context.seal()
+    return context
 
 
 def _harden(context: SealedContext, *, wide_tls12: bool) -> None:

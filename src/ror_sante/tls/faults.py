@@ -17,6 +17,7 @@ from ror_sante.errors import (
     masked_url,
     printable,
 )
+from ror_sante.tls.sighting import attached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,9 +150,16 @@ def translate(error: BaseException, *, url: str, proxy: str = "") -> RorError:
         proxy: the proxy in use, without its credentials, or nothing.
 
     Returns:
-        An error to be raised ``from`` the original.
+        An error to be raised ``from`` the original, with the receipt of the connection that broke.
     """
     causes = list(_causes(error))
+    told = _explained(causes, url, proxy)
+    if isinstance(told, TransportError) and told.receipt is None:
+        told.receipt = attached(causes)
+    return told
+
+
+def _explained(causes: list[BaseException], url: str, proxy: str) -> RorError:
     for cause in causes:
         if isinstance(cause, RorError):
             return cause

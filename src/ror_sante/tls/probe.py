@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ror_sante.errors import RorError, TimedOutError, TransportError, UnreachableError, printable
+from ror_sante.tls.connecting import first_of, resolve
 from ror_sante.tls.context import build_context
 from ror_sante.tls.faults import known, refused_by_proxy, rejected, translate
-from ror_sante.tls.receipt import HandshakeReceipt
-from ror_sante.tls.wire import Transcript, common_names
+from ror_sante.tls.sighting import Sighting
+from ror_sante.tls.sockets import DestinedSocket
+from ror_sante.tls.wire import common_names
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Iterable
 
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.tls.adapter import Origin
     from ror_sante.tls.context import SealedContext
-
-Step = Literal["dns", "tcp", "proxy", "tls", "read"]
+    from ror_sante.tls.receipt import HandshakeReceipt, Step
 
 # How long to listen for a late refusal: TLS 1.3 servers judge our certificate after the handshake.
 _LISTEN: Final = 0.3
@@ -110,14 +111,34 @@ def probe(
     Returns:
         How far it got; nothing is raised for a server that fails.
     """
+    context = build_context(identity, anchors, lend=lend, wide_tls12=wide_tls12)
+    loaded = tuple(one.public_bytes(Encoding.DER) for one in identity.chain) if identity else ()
+    return _told(_walked(origin, context, via, timeout), common_names(loaded))
+
+
+def read_first(origin: Origin, context: SealedContext, *, via: Via | None, timeout: float) -> HandshakeReceipt:
+    """Make one more connection to a server that failed, and listen before any request is sent.
+
+    Args:
+        origin: the server.
+        context: how it was spoken to.
+        via: the proxy to go through.
+        timeout: limit of each step, in seconds.
+
+    Returns:
+        What was seen of it.
+    """
+    walk = _walked(origin, context, via, timeout)
+    return walk.sighting.receipt(failed=walk.error is not None, probe=True)
+
+
+def _walked(origin: Origin, context: SealedContext, via: Via | None, timeout: float) -> _Walk:
     walk = _Walk(origin, via, timeout)
-    transcript = Transcript()
-    context = build_context(identity, anchors, lend=lend, wide_tls12=wide_tls12, watch=transcript.watch)
     with contextlib.suppress(_StoppedError), contextlib.ExitStack() as stack:
         plain = stack.enter_context(walk.connect(walk.resolve()))
         walk.tunnel(plain)
-        walk.shake(stack, plain, context, transcript)
-    return _with_receipt(_told(walk.seen, identity, transcript), origin, transcript)
+        walk.shake(stack, plain, context)
+    return walk
 
 
 class _StoppedError(Exception):
@@ -131,42 +152,32 @@ class _Walk:
         self.origin = origin
         self.via = via
         self.timeout = timeout
-        self.seen = Probe()
+        self.sighting = Sighting(origin.host, origin.port, proxy=f"{via.host}:{via.port}" if via else "")
+        self.addresses: tuple[str, ...] = ()
+        self.error: RorError | None = None
 
     @property
     def next_hop(self) -> tuple[str, int]:
         return (self.via.host, self.via.port) if self.via else (self.origin.host, self.origin.port)
 
-    def stop(self, step: Step, error: RorError) -> _StoppedError:
-        self.seen = replace(self.seen, failed=step, error=error)
+    def stop(self, error: RorError) -> _StoppedError:
+        self.error = error
         return _StoppedError()
 
-    def resolve(self) -> list[tuple[socket.AddressFamily, tuple[object, ...]]]:
+    def resolve(self) -> list[Any]:
         host, port = self.next_hop
-        start = time.perf_counter()
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = resolve(host, port, self.sighting)
         except (OSError, UnicodeError) as error:
-            raise self.stop("dns", _unresolved(host, error)) from error
-        addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-        self.seen = replace(self.seen, addresses=addresses, dns_seconds=time.perf_counter() - start)
-        return [(entry[0], entry[4]) for entry in found]
+            raise self.stop(_unresolved(host, error)) from error
+        self.addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        return found
 
-    def connect(self, found: list[tuple[socket.AddressFamily, tuple[object, ...]]]) -> socket.socket:
-        start = time.perf_counter()
-        last: OSError = OSError("no address")
-        for family, address in found:
-            plain = socket.socket(family, socket.SOCK_STREAM)
-            plain.settimeout(self.timeout)
-            try:
-                plain.connect(address)
-            except OSError as error:
-                plain.close()
-                last = error
-                continue
-            self.seen = replace(self.seen, peer=str(address[0]), tcp_seconds=time.perf_counter() - start)
-            return plain
-        raise self.stop("tcp", _unconnected(*self.next_hop, last)) from last
+    def connect(self, found: list[Any]) -> socket.socket:
+        try:
+            return first_of(found, self.sighting, timeout=self.timeout)
+        except OSError as error:
+            raise self.stop(_unconnected(*self.next_hop, error)) from error
 
     def tunnel(self, plain: socket.socket) -> None:
         if self.via is None:
@@ -174,30 +185,19 @@ class _Walk:
         try:
             _open_tunnel(plain, self.origin, self.via)
         except RorError as error:
-            raise self.stop("proxy", error) from error
+            raise self.stop(error) from error
         except OSError as error:
             proxy = f"http://{self.via.host}:{self.via.port}"
-            raise self.stop("proxy", translate(error, url=proxy)) from error
+            raise self.stop(translate(error, url=proxy)) from error
 
-    def shake(
-        self, stack: contextlib.ExitStack, plain: socket.socket, context: SealedContext, seen: Transcript
-    ) -> None:
-        start = time.perf_counter()
-        step: Step = "tls"
+    def shake(self, stack: contextlib.ExitStack, plain: socket.socket, context: SealedContext) -> None:
+        destined = DestinedSocket.taking(plain, self.origin.port, self.sighting)
         try:
-            secure = stack.enter_context(context.wrap_socket(plain, server_hostname=self.origin.host))
-            cipher = secure.cipher() or ("", "", 0)
-            self.seen = replace(
-                self.seen,
-                tls_seconds=time.perf_counter() - start,
-                version=secure.version() or "",
-                cipher=cipher[0],
-            )
-            step = "read"
-            _listen(secure)
+            _listen(stack.enter_context(context.wrap_socket(destined, server_hostname=self.origin.host)))
         except OSError as error:
-            fault = rejected(seen.alert, str(self.origin)) if seen.alert else translate(error, url=str(self.origin))
-            raise self.stop(step, fault) from error
+            alert = self.sighting.transcript.alert
+            fault = rejected(alert, str(self.origin)) if alert else translate(error, url=str(self.origin))
+            raise self.stop(fault) from error
 
 
 def _listen(secure: ssl.SSLSocket) -> None:
@@ -258,42 +258,25 @@ def _unconnected(host: str, port: int, error: OSError) -> RorError:
     return known("refused" if isinstance(error, ConnectionRefusedError) else "no-route", refused)
 
 
-def _told(seen: Probe, identity: ClientIdentity | None, transcript: Transcript) -> Probe:
-    """Add what the wire showed; where it could not be read, what was loaded."""
-    loaded = (
-        common_names(tuple(certificate.public_bytes(Encoding.DER) for certificate in identity.chain))
-        if identity
-        else ()
+def _told(walk: _Walk, loaded: tuple[str, ...]) -> Probe:
+    """Tell how far it got, and give the receipt to the error too; where no message was seen, tell what was loaded."""
+    receipt = walk.sighting.receipt(failed=walk.error is not None, probe=True)
+    if isinstance(walk.error, TransportError):
+        walk.error.receipt = receipt
+    read = receipt.source == "probe"
+    return Probe(
+        addresses=walk.addresses,
+        peer=receipt.peer,
+        dns_seconds=receipt.dns_seconds,
+        tcp_seconds=receipt.tcp_seconds,
+        tls_seconds=receipt.tls_seconds,
+        version=receipt.protocol,
+        cipher=receipt.cipher,
+        received=receipt.received_names,
+        requested=receipt.requested,
+        pushed=receipt.sent_names if read else loaded,
+        source="wire" if read else "loaded",
+        failed=receipt.failed or None,
+        error=walk.error,
+        receipt=receipt,
     )
-    blind = transcript.broken or (bool(seen.version) and not transcript.received)
-    if blind:
-        return replace(seen, pushed=loaded, source="loaded")
-    return replace(
-        seen,
-        received=common_names(transcript.received),
-        requested=transcript.requested if seen.version or transcript.received else None,
-        pushed=common_names(transcript.sent or ()),
-    )
-
-
-def _with_receipt(seen: Probe, origin: Origin, transcript: Transcript) -> Probe:
-    """Write the receipt, and give it to the error too."""
-    receipt = HandshakeReceipt(
-        host=origin.host,
-        port=origin.port,
-        peer=seen.peer,
-        protocol=seen.version,
-        cipher=seen.cipher,
-        requested=seen.requested,
-        sent=transcript.sent,
-        received=transcript.received,
-        alert=transcript.alert,
-        failed=seen.failed or "",
-        source="probe" if seen.source == "wire" else "loaded",
-        dns_seconds=seen.dns_seconds,
-        tcp_seconds=seen.tcp_seconds,
-        tls_seconds=seen.tls_seconds,
-    )
-    if isinstance(seen.error, TransportError):
-        seen.error.receipt = receipt
-    return replace(seen, receipt=receipt)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from cryptography import x509
+
+from ror_sante.pki.dn import read_name
+from ror_sante.pki.names import describe_name
 
 _ALERT: Final = 21
 _HANDSHAKE: Final = 22
 _CERTIFICATE: Final = 11
 _CERTIFICATE_REQUEST: Final = 13
+_CERTIFICATE_AUTHORITIES: Final = 47  # an extension, RFC 8446 section 4.2.4
 _HEADER: Final = 4  # message type and a length of three bytes
 
 # RFC 8446 section 6; the numbers that a peer can send about us.
@@ -48,24 +52,36 @@ ALERT_NAMES: Final = {
 
 @dataclass
 class Transcript:
-    """What was seen of one connection's handshake.
+    """What was seen of one connection's TLS messages.
 
     Attributes:
+        heard: at least one message was seen.
+        finished: the handshake is over; whoever knows sets it.
         requested: the server asked for a client certificate.
+        late_request: it did so after the handshake (RFC 8446 section 4.6.2).
+        authorities: the names of the authorities that it accepts, as DER; empty when it named none.
         sent: the certificates we sent, as DER, leaf first; None while no Certificate message of ours was seen.
         received: the certificates the server sent, as DER, leaf first.
         alert: the last alert received, by name; empty when there was none.
+        alert_sent: the last alert that we sent, likewise.
+        alert_finished: the handshake was over when the last alert came or went.
         broken: a message could not be read, so the rest cannot be relied upon.
     """
 
+    heard: bool = False
+    finished: bool = False
     requested: bool = False
+    late_request: bool = False
+    authorities: tuple[bytes, ...] = ()
     sent: tuple[bytes, ...] | None = None
     received: tuple[bytes, ...] = ()
     alert: str = ""
-    broken: bool = field(default=False)
+    alert_sent: str = ""
+    alert_finished: bool = False
+    broken: bool = False
 
-    def watch(self, _connection: Any, direction: str, version: int, content: int, kind: int, data: bytes) -> None:
-        """Take one TLS message; the signature is that of CPython's private ``SSLContext._msg_callback``.
+    def watch(self, direction: str, version: int, content: int, kind: int, data: bytes) -> None:
+        """Take one TLS message, as CPython's private ``SSLContext._msg_callback`` tells it.
 
         An exception in that callback would break the connection, so none leaves it.
         """
@@ -75,16 +91,59 @@ class Transcript:
             self.broken = True
 
     def _take(self, direction: str, version: int, content: int, kind: int, data: bytes) -> None:
-        if content == _ALERT and direction == "read" and data[1]:
-            self.alert = ALERT_NAMES.get(data[1], f"number {data[1]}")
+        self.heard = True
+        tls13 = version == ssl.TLSVersion.TLSv1_3
+        if content == _ALERT and data[1]:
+            self._take_alert(direction, ALERT_NAMES.get(data[1], f"number {data[1]}"))
         elif content == _HANDSHAKE and kind == _CERTIFICATE_REQUEST and direction == "read":
-            self.requested = True
+            self.requested, self.late_request = True, self.finished
+            self.authorities = authorities_of(data, tls13=tls13)
         elif content == _HANDSHAKE and kind == _CERTIFICATE:
-            found = certificates_of(data, tls13=version == ssl.TLSVersion.TLSv1_3)
+            found = certificates_of(data, tls13=tls13)
             if direction == "write":
                 self.sent = found
             else:
                 self.received = found
+
+    def _take_alert(self, direction: str, name: str) -> None:
+        self.alert_finished = self.finished
+        if direction == "read":
+            self.alert = name
+        else:
+            self.alert_sent = name
+
+
+def authorities_of(message: bytes, *, tls13: bool) -> tuple[bytes, ...]:
+    """Take the names of authorities out of a CertificateRequest (RFC 5246 section 7.4.4, RFC 8446 section 4.3.2).
+
+    Args:
+        message: the whole message, with its header of four bytes.
+        tls13: TLS 1.3 names them in an extension; TLS 1.2 behind the kinds of certificates and signatures.
+
+    Returns:
+        Names as DER; empty when the server accepts any.
+    """
+    body = memoryview(message)[_HEADER:]
+    if not tls13:
+        _, body = _vector(body, 1)
+        _, body = _vector(body, 2)
+        return _names_in(body)
+    _, body = _vector(body, 1)
+    extensions, _ = _vector(body, 2)
+    while extensions:
+        kind, (content, extensions) = int.from_bytes(extensions[:2]), _vector(extensions[2:], 2)
+        if kind == _CERTIFICATE_AUTHORITIES:
+            return _names_in(content)
+    return ()
+
+
+def _names_in(data: memoryview) -> tuple[bytes, ...]:
+    body, _ = _vector(data, 2)
+    found = []
+    while body:
+        name, body = _vector(body, 2)
+        found.append(bytes(name))
+    return tuple(found)
 
 
 def certificates_of(message: bytes, *, tls13: bool) -> tuple[bytes, ...]:
@@ -121,6 +180,39 @@ def _vector(data: memoryview, width: int) -> tuple[memoryview, memoryview]:
 def common_names(certificates: tuple[bytes, ...]) -> tuple[str, ...]:
     """Name DER certificates by the CN of their subjects, for people."""
     return tuple(_common_name(der) for der in certificates)
+
+
+def issuer_names(certificates: tuple[bytes, ...]) -> tuple[str, ...]:
+    """Name the issuers of DER certificates, for people."""
+    return tuple(_issuer_name(der) for der in certificates)
+
+
+def authority_names(authorities: tuple[bytes, ...]) -> tuple[str, ...]:
+    """Write names that a server listed, as DER, for people."""
+    return tuple(_authority_name(der) for der in authorities)
+
+
+def is_self_issued(der: bytes) -> bool:
+    """Tell whether a DER certificate names itself as its issuer, as a root does."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+    except ValueError:
+        return False
+    return certificate.issuer == certificate.subject
+
+
+def _authority_name(der: bytes) -> str:
+    try:
+        return describe_name(read_name(der))
+    except ValueError:
+        return "(unreadable name)"
+
+
+def _issuer_name(der: bytes) -> str:
+    try:
+        return describe_name(x509.load_der_x509_certificate(der).issuer)
+    except ValueError:
+        return "(unreadable certificate)"
 
 
 def _common_name(der: bytes) -> str:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ror_sante.http.exchange import Answer, Judge
     from ror_sante.http.session import RorSession
     from ror_sante.settings import Settings
+    from ror_sante.tls.receipt import HandshakeReceipt
 
 KEY_HEADER: Final = "ESANTE-API-KEY"  # annuaire-sante-fhir-documentation, page "api-basics"
 # Page "get-api-key" of 2026-06-30: 17 calls a second for an application, however many threads it has.
@@ -282,6 +283,11 @@ class AnnuaireSanteClient:
         return self._send(Request(method, url, given, body, repeatable), judge_gateway)
 
     # -------------------------------------------------------------- life
+
+    @property
+    def receipts(self) -> tuple[HandshakeReceipt, ...]:
+        """What was seen of the last connections to the gateway, the newest last."""
+        return tuple(receipt for session in self._sessions for receipt in session.receipts)
 
     def close(self) -> None:
         """Close every connection; a page on its way is waited for two seconds at most."""

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ror_sante.http.session import Presented, RorSession
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.settings import Settings
+    from ror_sante.tls.receipt import HandshakeReceipt
 
 NO_NEW_FILE: Final = 503
 DEADLINE: Final = 6 * 3600.0  # seconds for one file, waits included
@@ -230,11 +231,18 @@ class ExtractionClient:
             answer = exchange.pour(request, sink, deadline=deadline, limits=LIMITS, judge=self._judge())
         return answer.status != NO_NEW_FILE
 
+    @property
+    def receipts(self) -> tuple[HandshakeReceipt, ...]:
+        """What was seen of the last connections, the newest last: those without our certificate, then those with it."""
+        return tuple(receipt for session in self._sessions() for receipt in session.receipts)
+
     def close(self) -> None:
         """Close every connection."""
-        for made in ("_open", "_restricted"):
-            if made in vars(self):
-                getattr(self, made).session.close()
+        for session in self._sessions():
+            session.close()
+
+    def _sessions(self) -> list[RorSession]:
+        return [getattr(self, made).session for made in ("_open", "_restricted") if made in vars(self)]
 
     def __enter__(self) -> Self:
         return self

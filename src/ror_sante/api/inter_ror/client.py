@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ror_sante.http.clock import Clock
     from ror_sante.http.session import Presented
     from ror_sante.settings import Settings
+    from ror_sante.tls.receipt import HandshakeReceipt
 
 T = TypeVar("T")
 _FAILURES: Final = 3  # in a row, until a region is left alone
@@ -206,11 +207,19 @@ class InterRorClient:
             raise found
         return found
 
+    @property
+    def receipts(self) -> tuple[HandshakeReceipt, ...]:
+        """What was seen of the last connections of each client, the national one first."""
+        return tuple(receipt for client in self._clients() for receipt in client.receipts)
+
     def close(self) -> None:
         """Close every connection."""
-        for client in (self._national, *self._regions.values()):
-            if client is not None and not isinstance(client, RorError):
-                client.close()
+        for client in self._clients():
+            client.close()
+
+    def _clients(self) -> list[NationalRorClient]:
+        every = (self._national, *self._regions.values())
+        return [client for client in every if client is not None and not isinstance(client, RorError)]
 
     def __enter__(self) -> Self:
         return self
