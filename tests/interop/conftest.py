@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ror_sante.http.generation import Generations
 from ror_sante.http.holder import FixedIdentity
@@ -25,7 +28,7 @@ from ror_sante.http.session import RorSession, SessionFactory, Timeouts
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.tls.adapter import Origin, PinnedAdapter
 from ror_sante.tls.context import build_context
-from tests.interop.frontends import FRONT_ENDS, KEYTOOL, OPENSSL, PLACES, pem, running
+from tests.interop.frontends import FRONT_ENDS, OPENSSL, PLACES, pem, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +129,28 @@ def folder(pki: SimulatorPki, identities: Identities) -> Iterator[Path]:
         for kind, issued in servers.items():
             _write(path / f"{kind}.pem", issued.pem_chain() + issued.key_pem())
         _write(path / "leaf-only.pem", pem([servers["server"].certificate]) + servers["server"].key_pem())
+        _write(path / "box.pem", box_pem())
         yield path
+
+
+def box_pem() -> bytes:
+    """Make what a box that opens TLS shows: the host's name, signed by the box's own authority, and the key."""
+    now, names = datetime.now(UTC), ("Zscaler Intermediate Root CA (zscalerthree.net)", "localhost")
+    key, own = (rsa.generate_private_key(65537, 2048) for _ in names)
+    issuer, subject = (x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in names)
+    shown = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(own.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - DAY)
+        .not_valid_after(now + DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return pem([shown]) + own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -184,12 +208,6 @@ def need(program: Program, *, required: bool = REQUIRED) -> str:
 def openssl() -> str:
     """The openssl program."""
     return need(OPENSSL)
-
-
-@pytest.fixture(scope="session")
-def keytool() -> str:
-    """The program of Java that reads key stores."""
-    return need(KEYTOOL)
 
 
 class _FrontEnds:

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
@@ -54,7 +53,6 @@ NGINX = Program("nginx", ("nginx",), "nginx-light")
 APACHE = Program("Apache httpd", ("apache2", "httpd"), "apache2")
 HAPROXY = Program("HAProxy", ("haproxy",), "haproxy")
 OPENSSL = Program("openssl", ("openssl",), "openssl")
-KEYTOOL = Program("keytool", ("keytool",), "default-jre-headless")
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,16 @@ class Listener:
         tls: the only protocol version it speaks.
         certificate: the PEM file with its chain and key.
         per_path: ask for the client certificate under /private only, not at the handshake.
+        asks: ask for it at all; nginx.
+        ciphers: the suites that it offers, as OpenSSL writes them; empty leaves nginx's own.
     """
 
     name: str
     tls: str
     certificate: str = "server.pem"
     per_path: bool = False
+    asks: bool = True
+    ciphers: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,11 @@ def _nginx_listener(stage: Stage, listener: Listener) -> str:
   server {{
     listen 127.0.0.1:{stage.port(listener)} ssl;
     ssl_protocols {listener.tls};
+    {f"ssl_ciphers {listener.ciphers};" if listener.ciphers else ""}
     ssl_certificate {folder}/{listener.certificate};
     ssl_certificate_key {folder}/{listener.certificate};
     ssl_client_certificate {folder}/root.pem;
-    ssl_verify_client on;
+    ssl_verify_client {"on" if listener.asks else "off"};
     ssl_crl {folder}/crl.pem;
     add_header X-Subject "$ssl_client_s_dn";
     add_header X-Verify "$ssl_client_verify";
@@ -170,9 +173,7 @@ def _nginx_listener(stage: Stage, listener: Listener) -> str:
   }}"""
 
 
-def _nginx_configuration(
-    stage: Stage, listeners: tuple[Listener, ...], listener: Callable[[Stage, Listener], str] = _nginx_listener
-) -> str:
+def _nginx_configuration(stage: Stage, listeners: tuple[Listener, ...]) -> str:
     temporary = "\n".join(
         f"  {kind}_temp_path {stage.folder}/nginx-{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -189,39 +190,9 @@ http {{
 {temporary}
   keepalive_timeout 60s;
   client_max_body_size 64m;
-  {"".join(listener(stage, one) for one in listeners)}
+  {"".join(_nginx_listener(stage, listener) for listener in listeners)}
 }}
 """
-
-
-def nginx_before(simulator: str, client: str) -> FrontEnd:
-    """Give an nginx that lets in whom its root certified, and asks a simulator behind it with the client's certificate.
-
-    Args:
-        simulator: the simulator's address, ``https://host:port``.
-        client: a PEM file with the chain and key that the simulator knows, in the folder of the certificates.
-    """
-
-    def listener(stage: Stage, one: Listener) -> str:
-        return f"""
-  server {{
-    listen 127.0.0.1:{stage.port(one)} ssl;
-    ssl_protocols {one.tls};
-    ssl_certificate {stage.folder}/{one.certificate};
-    ssl_certificate_key {stage.folder}/{one.certificate};
-    ssl_client_certificate {stage.folder}/root.pem;
-    ssl_verify_client on;
-    location / {{
-      proxy_pass {simulator};
-      proxy_ssl_certificate {stage.folder}/{client};
-      proxy_ssl_certificate_key {stage.folder}/{client};
-      proxy_ssl_trusted_certificate {stage.folder}/root.pem;
-      proxy_ssl_verify on;
-      proxy_ssl_verify_depth 2;
-    }}
-  }}"""
-
-    return FrontEnd(NGINX, BOTH, partial(_nginx_configuration, listener=listener), _nginx_command, _nginx_seen)
 
 
 def _nginx_command(program: str, folder: Path) -> list[str]:
@@ -408,10 +379,17 @@ _FLAWED = tuple(
     for flaw in SERVER_FLAWS
     for name, tls in (("tls12", TLS12), ("tls13", TLS13))
 )
+# What stands in the way of a connection and is no flaw of a certificate; a box that opens TLS asks for none of ours.
+_ODD = (
+    Listener("box-tls12", TLS12, certificate="box.pem", asks=False),
+    Listener("box-tls13", TLS13, certificate="box.pem", asks=False),
+    Listener("old-suites", TLS12, ciphers="AES256-SHA:AES128-SHA"),
+    Listener("old-version", "TLSv1.1", ciphers="ALL:@SECLEVEL=0"),
+)
 _PER_PATH = (Listener("path12", TLS12, per_path=True), Listener("path13", TLS13, per_path=True))
 
 FRONT_ENDS = {
-    "nginx": FrontEnd(NGINX, BOTH + _FLAWED, _nginx_configuration, _nginx_command, _nginx_seen),
+    "nginx": FrontEnd(NGINX, BOTH + _FLAWED + _ODD, _nginx_configuration, _nginx_command, _nginx_seen),
     "apache": FrontEnd(APACHE, BOTH + _PER_PATH, _apache_configuration, _apache_command, _apache_seen),
     "haproxy": FrontEnd(HAPROXY, BOTH, _haproxy_configuration, _haproxy_command, _haproxy_seen),
 }
@@ -441,16 +419,15 @@ def pem(certificates: Iterable[x509.Certificate]) -> bytes:
 
 
 @contextlib.contextmanager
-def running(kind: str, folder: Path, upstream: int, front_end: FrontEnd | None = None) -> Iterator[Running]:
+def running(kind: str, folder: Path, upstream: int) -> Iterator[Running]:
     """Start a front end on ports that were free a moment ago, and stop it at the end.
 
     Args:
         kind: ``nginx``, ``apache`` or ``haproxy``.
         folder: holds the certificates; the front end's files are written there too.
         upstream: the port of the echo server.
-        front_end: another one than the usual one of that kind.
     """
-    front_end = front_end or FRONT_ENDS[kind]
+    front_end = FRONT_ENDS[kind]
     program = front_end.program.find()
     assert program, f"{front_end.program.name} is not installed"
     log = folder / f"{kind}.log"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import subprocess
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ror_sante.diagnosis import diagnose
@@ -18,9 +22,11 @@ from ror_sante.pki.identity import ClientIdentity
 from ror_sante.tls.adapter import Origin
 from ror_sante.tls.probe import probe
 from tests.interop.frontends import PLACES, SERVER_FLAWS
+from tests.support.waiting import free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ror_sante.diagnosis import Cause
     from ror_sante.simulator.pki import SimulatorPki
@@ -40,6 +46,12 @@ OF_CLIENT = {
     "wrong-usage": "client-usage",
     "revoked": "client-revoked",
     "none": "client-none-sent",
+}
+OF_WAY = {
+    "box-tls12": ("tls-interception", "medium"),
+    "box-tls13": ("tls-interception", "medium"),
+    "old-suites": ("tls-cipher", "medium"),
+    "old-version": ("tls-version", "high"),
 }
 OF_SERVER = {
     "other-root": "server-other-authority",
@@ -130,3 +142,74 @@ def test_a_flawed_server_is_told_by_its_cause(
         tally.take(diagnose(seen.error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
 
     tally.tell(soak, f"first cause of a server not trusted: {flaw}, nginx, {listener}", times)
+
+
+@pytest.mark.parametrize("times", COUNTS)
+@pytest.mark.parametrize("way", ["probe", "call"])
+@pytest.mark.parametrize("listener", OF_WAY)
+def test_what_stands_in_the_way_is_told_by_its_cause(
+    nginx: Running,
+    unjudged: Unjudged,
+    identity: ClientIdentity,
+    pki: SimulatorPki,
+    listener: str,
+    way: str,
+    times: int,
+    soak: Tell,
+) -> None:
+    """A box that opens TLS, suites of before 2015 and TLS 1.1, by the smoke test's probe and by a call of a client."""
+    truth, sure = OF_WAY[listener]
+    url, tally = nginx.url(listener), Tally(truth)
+    for error in _errors(unjudged, identity, url, times) if way == "call" else _probed(url, identity, pki, times):
+        causes = diagnose(error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC))
+        tally.take(causes)
+        assert (causes[0].code, causes[0].confidence) == (truth, sure)
+
+    tally.tell(soak, f"first cause of what stands in the way: {listener}, {way}", times)
+
+
+@pytest.mark.parametrize("times", COUNTS)
+def test_a_server_with_a_weak_key_is_told_by_its_cause(
+    openssl: str,
+    tmp_path: Path,
+    unjudged: Unjudged,
+    identity: ClientIdentity,
+    pki: SimulatorPki,
+    times: int,
+    soak: Tell,
+) -> None:
+    """OpenSSL's own server, told to accept RSA of 1024 bits; we do not."""
+    tally = Tally("tls-weak")
+    with _weak_server(openssl, tmp_path, pki) as url:
+        for error in _errors(unjudged, identity, url, times):
+            tally.take(diagnose(error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
+
+    tally.tell(soak, "first cause of a server with a weak key, openssl s_server", times)
+
+
+def _probed(url: str, identity: ClientIdentity, pki: SimulatorPki, times: int) -> Iterator[BaseException]:
+    for _ in range(times):
+        seen = probe(Origin.of(url), identity, [pki.anchor])
+        assert seen.error is not None
+        yield seen.error
+
+
+@contextlib.contextmanager
+def _weak_server(openssl: str, folder: Path, pki: SimulatorPki) -> Iterator[str]:
+    issued = pki.server(key=rsa.generate_private_key(65537, 1024))
+    (folder / "weak.pem").write_bytes(issued.pem_chain() + issued.key_pem())
+    port, pem = free_port(), str(folder / "weak.pem")
+    weak = ["-cert", pem, "-cert_chain", pem, "-key", pem, "-cipher", "ALL:@SECLEVEL=0", "-quiet"]
+    with subprocess.Popen([openssl, "s_server", "-accept", f"127.0.0.1:{port}", *weak]) as server:
+        try:
+            until(lambda: _accepts(port))
+            yield f"https://localhost:{port}"
+        finally:
+            server.terminate()
+
+
+def _accepts(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False

@@ -98,6 +98,10 @@ _VERIFY: Final = {
         "An intermediate that it does not send can be lent: `lend_intermediates` in [network].",
     ),
 }
+_STRONGER: Final = "The service must install a certificate of 2048 bits or more, signed with SHA-256 or better."
+_VERIFY[66] = ("the key of its certificate is too small", _STRONGER)
+_VERIFY[67] = ("the key of its authority is too small", _STRONGER)
+_VERIFY[68] = ("its certificate, or its authority's, is signed with too weak a digest", _STRONGER)
 _VERIFY[21] = _VERIFY[2] = _VERIFY[20]
 _FAULT_OF: Final = {
     9: "server-not-yet-valid",
@@ -106,6 +110,9 @@ _FAULT_OF: Final = {
     26: "server-usage",
     62: "server-name",
     64: "server-name",
+    66: "weak",
+    67: "weak",
+    68: "weak",
 }
 
 _WEAK_SERVER: Final = (
