@@ -59,6 +59,13 @@ def reopen(path: Path, size: int) -> BinaryIO:
     return file
 
 
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write to an unbuffered file: a disk that is nearly full takes less than it was given."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
 def settle(file: BinaryIO) -> None:
     """Bring what was written to the disk, so that a rename after it cannot come first."""
     file.flush()

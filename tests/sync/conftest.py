@@ -173,3 +173,8 @@ def good() -> Callable[[Path], bool]:
 @pytest.fixture
 def watched() -> Watched:
     return Watched()
+
+
+@pytest.fixture
+def clock() -> QuickClock:
+    return QuickClock()

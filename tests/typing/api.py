@@ -41,13 +41,16 @@ from ror_sante import (
     Validity,
     load_settings,
 )
+from ror_sante.api.annuaire.records import is_deactivated
 from ror_sante.api.annuaire.rows import PersonActivity
 from ror_sante.api.annuaire.rows import Row as ExtractionRow
 from ror_sante.api.filters import Condition
 from ror_sante.api.inter_ror import Account, Outcome, RegionalResult, Row
+from ror_sante.api.paging import Reached
 from ror_sante.api.query import HealthcareServiceQuery, LocationQuery, QuestionnaireQuery, TaskQuery
 from ror_sante.api.views import HealthcareServiceView, OrganizationView, Position, PractitionerView, views
 from ror_sante.sync.annuaire.download import Downloaded, download
+from ror_sante.sync.annuaire.mirror import Mirrored, mirror
 
 now = datetime.now(UTC)
 
@@ -109,6 +112,11 @@ with AnnuaireSanteClient(Environment.production(), api_key="key", retry=RetryPol
     annuaire.read("Device", "002-1").decode()
     annuaire.metadata()
     assert_type(annuaire.request("GET", "/fhir/v2/metadata").status, int)
+    for page in annuaire.scan("Device", reached=Reached("https://host/fhir/v2/_page?id=d", found=200)):
+        assert_type([is_deactivated(one) for one in page.matches], list[bool])
+    for copied in mirror(annuaire, ["Practitioner"], Path("out"), full=True, overlap=60):
+        assert_type(copied, Mirrored)
+        assert_type(copied.changes, Path | None)
 
 # Queries and views: an editor completes what stands here.
 query = HealthcareServiceQuery().specialty("R211|013").location.near(47.2, -1.6, 15).full_offer()

@@ -84,10 +84,13 @@ class Counted:
 
     Its count is a hint that comes when it was quick to compute (FhirBundleBuilder of the published server), so that
     its absence proves nothing. Its software writes a next link only when there is something behind it.
+
+    Args:
+        total: the count of the first page, where an earlier walk read it.
     """
 
-    def __init__(self) -> None:
-        self._total: int | None = None
+    def __init__(self, total: int | None = None) -> None:
+        self._total = total
 
     def covers(self, enough: int) -> bool:
         """Tell whether nothing is cut before that many."""

@@ -6,6 +6,7 @@ import contextvars
 import logging
 import threading
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ror_sante.api.completeness import PAGE_SIZE, RESULT_CAP, Capped
@@ -32,6 +33,21 @@ class Follow(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far a walk came, so that another one goes on from there.
+
+    Attributes:
+        link: the link to the next page, as the server wrote it.
+        found: matches on the pages before it.
+        total: how many the service counted on the first page, or None.
+    """
+
+    link: str
+    found: int = 0
+    total: int | None = None
+
+
 class PageWalk:
     """The pages of one search, fetched one `step` at a time.
 
@@ -47,6 +63,8 @@ class PageWalk:
         complete: tells whether the result is whole; None takes the rule of the national ROR.
         restarts: how often the search may begin anew when a link to a next page has expired. No match comes twice
             then: their ids are kept meanwhile, about 100 bytes each.
+        reached: how far an earlier walk came; this one goes on from there. Without `restarts`, for what was given
+            before is not known here.
     """
 
     def __init__(
@@ -62,6 +80,7 @@ class PageWalk:
         page_limit: int = PAGE_LIMIT,
         complete: Completeness | None = None,
         restarts: int = 0,
+        reached: Reached | None = None,
     ) -> None:
         self._fetch = fetch
         self._searched_type = searched_type
@@ -71,14 +90,14 @@ class PageWalk:
         self._enough = enough
         self._page_limit = page_limit
         self._first = url
-        self._here = ""
-        self._link = url  # empty when there is no further page
+        self._here = url if reached else ""
+        self._link = reached.link if reached else url  # empty when there is no further page
         self._asked: set[str] = set()
         self._included: set[str] = set()
         self._restarts = restarts
         self._given = _Given() if restarts else None
-        self._found = 0  # matches since the first page
-        self._matches = 0  # the same, over all beginnings, each once
+        self._found = reached.found if reached else 0  # matches since the first page
+        self._matches = self._found  # the same, over all beginnings, each once
         self._missing: TruncatedResultError | None = None
         self._cut: TruncatedResultError | None = None  # the same while it is still to be raised
 

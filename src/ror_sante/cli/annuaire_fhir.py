@@ -88,7 +88,7 @@ def search(
     if kind is None:
         raise click.UsageError(f"TYPE is missing: {', '.join(PARAMETERS)}")
     pairs = [*criteria(kind, **asked), *map(pair, params)]
-    with _client(env, timeout) as client, progress(style) as tick:
+    with gateway(env, timeout) as client, progress(style) as tick:
         found = client.search(
             kind,
             pairs,
@@ -108,7 +108,7 @@ def search(
 @_about_place
 def read(*, resource_type: str, resource_id: str, style: str | None, env: str | None, timeout: float | None) -> int:
     """Read one resource of the Annuaire Santé by its technical id."""
-    with _client(env, timeout) as client:
+    with gateway(env, timeout) as client:
         found = client.read(resource_type, resource_id)
     note(counts={resource_type: 1})
     rows.write([found], style or rows.default_format(), resource_type=resource_type, single=True)
@@ -116,7 +116,8 @@ def read(*, resource_type: str, resource_id: str, style: str | None, env: str | 
 
 
 @contextlib.contextmanager
-def _client(env: str | None, timeout: float | None) -> Iterator[AnnuaireSanteClient]:
+def gateway(env: str | None, timeout: float | None) -> Iterator[AnnuaireSanteClient]:
+    """Open the client of the place; the audit line names the gateway's host."""
     with (
         opened(Flags(env=env, timeout=timeout)) as place,
         AnnuaireSanteClient.from_settings(place.settings, environment=place.environment) as client,

@@ -15,7 +15,7 @@ COMMANDS: Final = {
     "identity": ("ror_sante.cli.identity:identity", "Order, put together, look at and watch our certificate."),
     "rorn": ("ror_sante.cli.rorn:rorn", "Search and read the national ROR."),
     "inter-ror": ("ror_sante.cli.inter_ror:inter_ror", "Search all regions with one question."),
-    "annuaire": ("ror_sante.cli.annuaire:annuaire", "Search the Annuaire Santé, and fetch its extractions."),
+    "annuaire": ("ror_sante.cli.annuaire:annuaire", "Search and copy the Annuaire Santé, and fetch its extractions."),
     "status": ("ror_sante.cli.status:status", "Tell how old a copy is, what it holds, and what to worry about."),
     "simulator": ("ror_sante.cli.simulator:simulator", "Run a stand-in of the services on this machine."),
     "config": ("ror_sante.cli.config:config", "Show, make or check the settings."),

@@ -11,7 +11,6 @@ import contextlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -27,7 +26,17 @@ from ror_sante.sync.gather import Gathered
 from ror_sante.sync.job import REGION
 from ror_sante.sync.lock import locked
 from ror_sante.sync.progress import Silent
-from ror_sante.sync.state import CANNOT_SEE, FULL_WEEK, State, full_of, moment, read_state, write_state, written
+from ror_sante.sync.state import (
+    CANNOT_SEE,
+    FULL_WEEK,
+    State,
+    full_of,
+    moment,
+    read_state,
+    server_time,
+    write_state,
+    written,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,14 +214,7 @@ class _Run:
         """Ask the server what time it is: the delta goes by its clock, never by ours."""
         path = f"{urlsplit(self.client.environment.fhir_base).path}/{_TYPE}"
         answer = self.client.request("GET", path, params=[*self._params(first), ("_count", "1")])
-        try:
-            found = parsedate_to_datetime(answer.headers.get("Date", ""))
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
-            raise SyncError(
-                "the service does not say its time (no Date in its answer)",
-                hint="Without it a delta could miss what changes meanwhile; take a full export.",
-            ) from error
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return server_time(answer)
 
     # -------------------------------------------------------------- asking
 

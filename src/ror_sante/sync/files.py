@@ -7,7 +7,7 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from ror_sante.disk import create, private_folder, reopen, settle, sync_folder, write_private
+from ror_sante.disk import create, private_folder, reopen, settle, sync_folder, write_all, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ __all__ = [
     "reopen",
     "settle",
     "sync_folder",
+    "write_all",
     "write_private",
 ]
 

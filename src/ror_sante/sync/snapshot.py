@@ -107,7 +107,7 @@ def current(folder: Path) -> tuple[Path, Manifest] | None:
     name = current_name(folder)
     if not name:
         return None
-    snapshot = folder / _FOLDER / name
+    snapshot = snapshot_path(folder, name)
     try:
         return snapshot, _MANIFEST.decode((snapshot / MANIFEST).read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -115,6 +115,11 @@ def current(folder: Path) -> tuple[Path, Manifest] | None:
             f"the copy in {snapshot} cannot be read: its {MANIFEST} is missing or damaged",
             hint=f"Put it back, or remove {folder / CURRENT} to begin anew; nothing is then compared.",
         ) from error
+
+
+def snapshot_path(folder: Path, name: str) -> Path:
+    """Give where a copy of that name lies, or would."""
+    return folder / _FOLDER / name
 
 
 def new_name(at: datetime) -> str:
@@ -132,7 +137,7 @@ def place(folder: Path, made: Path, name: str) -> None:
 
 def is_placed(folder: Path, name: str) -> bool:
     """Tell whether a copy of that name is among the copies."""
-    return bool(_NAME.fullmatch(name)) and (folder / _FOLDER / name / MANIFEST).is_file()
+    return bool(_NAME.fullmatch(name)) and (snapshot_path(folder, name) / MANIFEST).is_file()
 
 
 def publish(folder: Path, name: str) -> None:

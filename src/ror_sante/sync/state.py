@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ror_sante.errors import ConfigurationError, printable
+from ror_sante.errors import ConfigurationError, SyncError, printable
 from ror_sante.sync.files import write_private
 from ror_sante.sync.snapshot import current
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ror_sante.http.answer import Answer
     from ror_sante.sync.snapshot import Manifest
 
 STATE: Final = "delta-state.json"
@@ -114,6 +116,22 @@ def since(text: str) -> datetime:
 def written(at: datetime) -> str:
     """Write a time as the state file has it."""
     return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def server_time(answer: Answer) -> datetime:
+    """Tell what time it was at the server when it answered: copies go by its clock, never by ours.
+
+    Raises:
+        SyncError: the answer does not say it.
+    """
+    try:
+        found = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise SyncError(
+            "the service does not say its time (no Date in its answer)",
+            hint="Without it what changes meanwhile could be missed. Something on the way may drop the header.",
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def full_of(folder: Path) -> tuple[datetime | None, datetime | None]:

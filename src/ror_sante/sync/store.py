@@ -18,7 +18,7 @@ from ror_sante.api.fhir.document import UNREADABLE
 from ror_sante.api.fhir.outcome import OperationOutcome
 from ror_sante.api.policy import DIRECTORY_TYPES
 from ror_sante.errors import SyncError
-from ror_sante.sync.files import create, private_folder, remove, reopen, settle, sync_folder, write_private
+from ror_sante.sync.files import create, private_folder, remove, reopen, settle, sync_folder, write_all, write_private
 from ror_sante.sync.heads import OUTCOME, heads, region_of
 from ror_sante.sync.seen import SIZE, again, record
 from ror_sante.sync.split import BrokenFileError, resources
@@ -132,9 +132,7 @@ class _Open:
     digest: Any = None
 
     def write(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:  # a disk that is nearly full takes less than it was given
-            left = left[self.file.write(left) :]
+        write_all(self.file, data)
         if self.digest is not None:
             self.digest.update(data)
 

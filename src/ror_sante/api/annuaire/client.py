@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ror_sante.api.fhir.bundle import Bundle
     from ror_sante.api.fhir.search import SearchParams
     from ror_sante.api.origins import Links
+    from ror_sante.api.paging import Reached
     from ror_sante.environments import Environment
     from ror_sante.http.clock import Clock
     from ror_sante.http.exchange import Answer, Judge
@@ -222,6 +223,26 @@ class AnnuaireSanteClient:
         walk = self._walk(resource_type, params, allow_truncated=allow_truncated)
         return self._lookahead.pages(walk) if prefetch else in_turn(walk)
 
+    def scan(
+        self, resource_type: str, params: SearchParams = (), *, reached: Reached | None = None
+    ) -> Generator[Bundle, None, None]:
+        """Search, and give the pages one by one to a job that keeps an account of its own.
+
+        Nothing of what came is kept in memory, so the search never begins anew by itself; a job that notes the next
+        link of each page can go on from there in another process. `ror_sante.sync.annuaire.mirror` is such a job.
+
+        Args:
+            resource_type: as in `search`.
+            params: as in `search`.
+            reached: how far an earlier scan with the same parameters came; None begins at the first page.
+
+        Raises:
+            NotFoundError: the next link has become too old: begin anew.
+            RorError: as in `search`.
+        """
+        walk = self._walk(resource_type, params, allow_truncated=False, restarts=0, reached=reached)
+        return self._lookahead.pages(walk)
+
     def read(self, resource_type: str, resource_id: str) -> Resource:
         """Read one resource by its technical id.
 
@@ -334,7 +355,14 @@ class AnnuaireSanteClient:
         )
 
     def _walk(
-        self, resource_type: str, params: SearchParams, *, allow_truncated: bool, enough: int | None = None
+        self,
+        resource_type: str,
+        params: SearchParams,
+        *,
+        allow_truncated: bool,
+        enough: int | None = None,
+        restarts: int = _RESTARTS,
+        reached: Reached | None = None,
     ) -> PageWalk:
         _check_type(resource_type)
         given = pairs(params)
@@ -349,8 +377,9 @@ class AnnuaireSanteClient:
             allow_truncated=allow_truncated,
             enough=enough,
             page_limit=_MOST_PAGES,
-            complete=Counted(),
-            restarts=_RESTARTS,
+            complete=Counted(reached.total if reached else None),
+            restarts=restarts,
+            reached=reached,
         )
 
     def _warn(self, resource_type: str, given: list[tuple[str, str]]) -> None:
