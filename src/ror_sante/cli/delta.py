@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,18 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ror_sante.cli.audit import note
-from ror_sante.cli.export import LOCKED, StepLines, signals_reach_us
-from ror_sante.cli.failures import tell
+from ror_sante.cli.long_job import StepLines, signals_reach_us, told
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.verb import Verb, ending, listed, run_id
 from ror_sante.sync.delta import Plan
 from ror_sante.sync.delta import delta as fetch
-from ror_sante.sync.lock import LockedError
 from ror_sante.sync.state import since as time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ror_sante.sync.delta import Outcome
 
 _CODES = (0, 2, 3, 4, 5, 7, 130, 143)
@@ -80,7 +75,7 @@ def delta(
     """
     since = None if start is None else time_of(start)
     plan = Plan(out=out, since=since, state=state, regions=regions)  # judged before the settings are read
-    with opened(Flags(**place)) as where, _told():
+    with opened(Flags(**place)) as where, told():
         ours = where.settings.rorn.delta.overlap
         plan = replace(plan, overlap=ours if overlap is None else overlap)
         with where.national() as client, signals_reach_us():
@@ -99,13 +94,3 @@ def _report(outcome: Outcome, out: Path) -> None:
         sys.stderr.write("Nothing has changed.\n")
     else:
         sys.stdout.write(f"{outcome.where}\n")
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Give a lock that is held its exit code."""
-    try:
-        yield
-    except LockedError as error:
-        tell(error.message, error.hint)
-        raise click.exceptions.Exit(LOCKED) from error

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ror_sante.api.annuaire.extractions import ExtractionClient
 from ror_sante.api.annuaire.naming import OPEN, RESTRICTED
 from ror_sante.cli.audit import note
-from ror_sante.cli.console import console
-from ror_sante.cli.export import LOCKED, StepLines, signals_reach_us
-from ror_sante.cli.failures import tell
+from ror_sante.cli.long_job import signals_reach_us, told, watching
 from ror_sante.cli.place import Flags, opened
-from ror_sante.cli.verb import Verb, ending, listed, run_id
-from ror_sante.errors import ConfigurationError, RorError, printable
+from ror_sante.cli.verb import Verb, ending, listed
+from ror_sante.errors import printable
 from ror_sante.sync.annuaire.download import download as fetch
-from ror_sante.sync.lock import LockedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from rich.progress import Progress
 
     from ror_sante.sync.annuaire.download import Downloaded
-    from ror_sante.sync.progress import Watcher
 
 _CODES = (0, 2, 3, 4, 5, 7, 130, 143)
-_ABSENT = (ConfigurationError, LockedError)  # errors after which there is nothing to go on with
 
 
 @click.command(
@@ -66,12 +59,12 @@ def download(*, name: str, out: Path, keep: int, **place: Any) -> int:
     before. A run that was stopped goes on when it is run again. When the service has no new file now, that is said,
     and the exit code is 0. The certificate is opened for the restricted names alone.
     """
-    with opened(Flags(**place)) as where, _told():
+    with opened(Flags(**place)) as where, told("the same command goes on with what has come."):
         client = ExtractionClient.from_settings(
             where.settings, identity=where.source("annuaire"), environment=where.environment
         )
         note(host=client.host)
-        with client, _watching() as watcher, signals_reach_us():
+        with client, watching(_Bar) as watcher, signals_reach_us():
             client.waiting = lambda seconds, why: watcher.step("waiting", seconds=seconds, reason=why)
             found = fetch(client, name, out, keep=keep, watcher=watcher)
     note(counts={"fetched": int(found.outcome == "fetched")}, version=found.version)
@@ -91,36 +84,6 @@ def _report(name: str, found: Downloaded) -> None:
 
 def _readable(version: str) -> str:
     return f"{version[:4]}-{version[4:6]}-{version[6:8]} {version[8:10]}:{version[10:12]}"
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Give a lock that is held its exit code, and say after any other stop that the run can be taken up again."""
-    try:
-        yield
-    except LockedError as error:
-        tell(error.message, error.hint)
-        raise click.exceptions.Exit(LOCKED) from error
-    except BaseException as error:
-        if not isinstance(error, _ABSENT) and isinstance(error, RorError | OSError | KeyboardInterrupt | SystemExit):
-            sys.stderr.write("Stopped; the same command goes on with what has come.\n")
-        raise
-
-
-@contextlib.contextmanager
-def _watching() -> Iterator[Watcher]:
-    if not sys.stderr.isatty():
-        yield StepLines(run_id())
-        return
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=console(sys.stderr),
-    ) as bar:
-        yield _Bar(bar)
 
 
 class _Bar:

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import signal
 import sys
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import TextColumn
 
 from ror_sante.cli.audit import note
-from ror_sante.cli.console import console
 from ror_sante.cli.failures import tell
+from ror_sante.cli.long_job import signals_reach_us, told, watching
 from ror_sante.cli.place import Flags, opened
-from ror_sante.cli.verb import Verb, ending, run_id
-from ror_sante.errors import ConfigurationError, RorError, printable
+from ror_sante.cli.verb import Verb, ending
+from ror_sante.errors import printable
 from ror_sante.sync.export import Options, Selection, ShrunkError
 from ror_sante.sync.export import export as copy
-from ror_sante.sync.lock import LockedError
 from ror_sante.sync.snapshot import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ror_sante.sync.progress import Watcher
+    from rich.progress import Progress
 
 BAD_VERDICT = 1
-LOCKED = 7
 _CODES = (0, 1, 2, 3, 4, 5, 7, 130, 143)
-_ABSENT = (ConfigurationError, LockedError)  # errors after which there is nothing to resume
 
 
 @click.command(
@@ -100,10 +94,11 @@ def export(
     options = Options(
         parallel=max_parallel, accept_shrink=accept_shrink, shrink_limit=shrink_limit / 100, patience=wait
     )
-    with opened(Flags(**place)) as where, _told(out):
+    goes_on = f"ror-sante rorn export --resume --out {printable(out)} goes on from here."
+    with opened(Flags(**place)) as where, told(goes_on), _judged():
         ours = where.settings.rorn.export
         selection = None if resume else Selection(regions, ours.type, ours.output_format or "")
-        with where.national() as client, _watching() as watcher, signals_reach_us():
+        with where.national() as client, watching(_Bar, *_columns()) as watcher, signals_reach_us():
             _, manifest = copy(client, out, selection, options=options, watcher=watcher)
     note(counts=describe(manifest))
     sys.stdout.write(f"{out / 'current'}\n")
@@ -116,21 +111,8 @@ def _one_of(*given: bool) -> None:
 
 
 @contextlib.contextmanager
-def signals_reach_us() -> Iterator[None]:
-    """Take SIGINT even when the shell that started us in the background set it aside."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _told(out: Path) -> Iterator[None]:
-    """Give the verdicts their exit codes, and say after any other stop that the run can be taken up again."""
+def _judged() -> Iterator[None]:
+    """Give a copy that shrank its exit code, and say by how much."""
     try:
         yield
     except ShrunkError as error:
@@ -138,49 +120,9 @@ def _told(out: Path) -> Iterator[None]:
         for fall in error.falls:
             sys.stderr.write(f"  {printable(fall)}\n")
         raise click.exceptions.Exit(BAD_VERDICT) from error
-    except LockedError as error:
-        tell(error.message, error.hint)
-        raise click.exceptions.Exit(LOCKED) from error
-    except BaseException as error:
-        if not isinstance(error, _ABSENT) and isinstance(error, RorError | OSError | KeyboardInterrupt | SystemExit):
-            sys.stderr.write(f"Stopped; ror-sante rorn export --resume --out {printable(out)} goes on from here.\n")
-        raise
 
 
 # ------------------------------------------------------------------ progress
-
-
-@contextlib.contextmanager
-def _watching() -> Iterator[Watcher]:
-    if not sys.stderr.isatty():
-        yield StepLines(run_id())
-        return
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[files]}", markup=False),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=console(sys.stderr),
-    ) as bar:
-        yield _Bar(bar)
-
-
-class StepLines:
-    """One JSON line a step, with the id of the run."""
-
-    def __init__(self, run: str) -> None:
-        self._run = run
-
-    def step(self, name: str, /, **about: object) -> None:
-        """Write a step."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        sys.stderr.write(json.dumps({"time": now, "run": self._run, "step": name, **about}, ensure_ascii=False) + "\n")
-        sys.stderr.flush()
-
-    def received(self, size: int, /) -> None:
-        """Say nothing: a step is a line, a piece is not."""
 
 
 class _Bar:
