@@ -61,7 +61,7 @@ def test_the_account_goes_to_a_file(
     """JSON, for its owner alone, without the rows."""
     simulator.fault("http-500", None, region="53")
     file = tmp_path / "account.json"
-    words = ("--regions", "53,11", "--account", file, "--region-timeout", "0.4", "--deadline", "9")
+    words = ("--regions", "53,11", "--account", file, "--region-timeout", "2", "--deadline", "9")
     assert run(*SEARCH, "--config", regions, *words).code == 6
     account = json.loads(file.read_text(encoding="utf-8"))
     assert file.stat().st_mode & 0o777 == 0o600
