@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-QUICK = Limits(region=3.0, deadline=6.0)
+QUICK = Limits(region=20.0, deadline=40.0)
 ONCE = RetryPolicy(attempts=1, deadline=10)
 
 
