@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import random
-import subprocess
-import sys
-from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bodies import SIZES, file_name
 from client import BASELINE, CLIENTS, CONTROL, LIBRARIES_OF, Measured
-from peers import python_of
 from report import Ratio, table
+from rounds import in_rounds, told_by
 
 if TYPE_CHECKING:
     from server import Server
 
 TITLE: Final = "Single requests"
 WORKERS: Final = (1, 8, 32)
-_HERE: Final = Path(__file__).parent
 _RAW: Final = "raw TLS socket"
 
 
@@ -53,27 +47,19 @@ def measure(server: Server, *, quick: bool) -> str:
 
 
 def _rounds(server: Server, plan: Plan) -> Results:
-    """Run every client once a round, in an order that changes, so that no neighbour is always the same."""
-    chance = random.Random(plan.rounds)
-    results: Results = {case: defaultdict(list) for case in plan.cases}
-    for turn in range(plan.rounds):
-        for (size, workers), found in results.items():
-            order = list(CLIENTS)
-            chance.shuffle(order)
-            for name in order:
-                found[name].append(measured(name, f"{server.url}/{file_name(size)}", server, workers, plan.seconds))
-        print(f"clients: round {turn + 1} of {plan.rounds}", file=sys.stderr)
+    """Measure every client in every case."""
+    results: Results = {}
+    for size, workers in plan.cases:
+        url = f"{server.url}/{file_name(size)}"
+        once = partial(measured, url=url, server=server, workers=workers, seconds=plan.seconds)
+        results[size, workers] = in_rounds(CLIENTS, once, plan.rounds, label=f"{size}, {workers} workers")
     return results
 
 
 def measured(name: str, url: str, server: Server, workers: int, seconds: float) -> Measured:
     """Run one client in a process, and in the environment, of its own."""
-    command = [python_of(LIBRARIES_OF.get(name, ())), str(_HERE / "client.py")]
-    arguments = [name, url, str(workers), str(seconds), str(server.folder)]
-    told = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise SystemExit(f"{name} failed:\n{told.stderr}")
-    return Measured(**json.loads(told.stdout))
+    arguments = (name, url, workers, seconds, server.folder)
+    return Measured(**told_by("client.py", *arguments, libraries=LIBRARIES_OF.get(name, ())))
 
 
 def _noise(results: Results) -> str:

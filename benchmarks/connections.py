@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from report import Ratio, table
+from rounds import told_by
 from server import KEY_SIZES, RSA
 
 if TYPE_CHECKING:
     from server import Server
 
 TITLE: Final = "New connections"
-_HERE: Final = Path(__file__).parent
 
 # What connector.py measures; by way, a median in each round, in milliseconds.
 Rounds = dict[str, list[float]]
@@ -58,11 +54,7 @@ def _context_row(server: Server, size: int, rounds: int, calls: int) -> list[str
 
 
 def _connector(*arguments: object) -> Rounds:
-    command = [sys.executable, str(_HERE / "connector.py"), *map(str, arguments)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise SystemExit(f"{arguments} failed:\n{told.stderr}")
-    found: Rounds = json.loads(told.stdout)
+    found: Rounds = told_by("connector.py", *arguments)
     return found
 
 

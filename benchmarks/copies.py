@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import random
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
 from copier import COPIES, LIBRARIES_OF, PARALLEL, RESULTS, SEARCHES
 from copydata import BYTES, FHIR, PAGED, write_export, write_pages
-from peers import python_of
 from report import Ratio, table
+from rounds import in_rounds, told_by
 from server import every_core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from server import Server
 
 TITLE = "Copies and long searches"
-_HERE = Path(__file__).parent
 _OURS, _CURL, _REFERENCE = COPIES
 _SEARCH, _AIOHTTP, _PLAIN, _AGAIN = SEARCHES
 _ROOM = 4  # times the size of the data: the data, the files that came, the lines, and some air
@@ -54,7 +46,8 @@ def measure(server: Server, *, quick: bool) -> str:
         for size, rounds in plan.exports.items():
             parts += [f"## An export of {size:,} resources".replace(",", " "), _export(server, size, rounds)]
     write_pages(server.folder / "www", server.url)
-    found = _rounds(SEARCHES, f"{server.url}{FHIR}/{PAGED}", server, plan.searches)
+    once = partial(one_way, url=f"{server.url}{FHIR}/{PAGED}", server=server)
+    found = in_rounds(SEARCHES, once, plan.searches, label="search")
     parts += [f"## A search of {RESULTS:,} resources in pages".replace(",", " "), _search_table(found)]
     return "\n\n".join(parts)
 
@@ -77,7 +70,8 @@ def _export(server: Server, size: int, rounds: int) -> str:
     folder = server.folder / "www" / FHIR.strip("/") / str(size)
     try:
         write_export(server.folder / "www", size, server.url)
-        found = _rounds(COPIES, f"{server.url}{FHIR}/{size}", server, rounds)
+        once = partial(one_way, url=f"{server.url}{FHIR}/{size}", server=server)
+        found = in_rounds(COPIES, once, rounds, label=f"{size} resources")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if any(one.get("lines", size) != size for measured in found.values() for one in measured):
@@ -85,26 +79,11 @@ def _export(server: Server, size: int, rounds: int) -> str:
     return _export_table(found, size)
 
 
-def _rounds(ways: Iterable[str], url: str, server: Server, rounds: int) -> Measured:
-    chance = random.Random(rounds)
-    found: Measured = defaultdict(list)
-    for turn in range(rounds):
-        order = list(ways)
-        chance.shuffle(order)
-        for name in order:
-            found[name].append(one_way(name, url, server))
-        print(f"{url.rpartition('/')[2]}: round {turn + 1} of {rounds}", file=sys.stderr)
-    return found
-
-
 def one_way(name: str, url: str, server: Server) -> dict[str, float]:
     """Go one way in a process, and in the environment, of its own."""
     with tempfile.TemporaryDirectory(prefix="ror-sante-copy-") as out:
-        command = [python_of(LIBRARIES_OF.get(name, ())), str(_HERE / "copier.py"), name, url, str(server.folder), out]
-        told = subprocess.run(command, capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise SystemExit(f"{name} failed:\n{told.stderr}")
-    measured: dict[str, float] = json.loads(told.stdout)
+        arguments = (name, url, server.folder, out)
+        measured: dict[str, float] = told_by("copier.py", *arguments, libraries=LIBRARIES_OF.get(name, ()))
     return measured
 
 

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import random
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
-from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from reader import CONTROL, PLAIN, READERS
 from report import Ratio, table
+from rounds import in_rounds, told_by
 
 from ror_sante.simulator.extraction_data import write_extraction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from server import Server
 
 TITLE = "Extractions"
-_HERE = Path(__file__).parent
 _BYTES = 480  # of a row, unzipped
 _VERSION = "202611250310"
 
@@ -53,7 +47,8 @@ def measure(server: Server, *, quick: bool) -> str:
         return f"Not measured: it needs {needed >> 30} GiB of free disk."
     with tempfile.TemporaryDirectory(prefix="ror-sante-extraction-") as name:
         packed, plain = _data(Path(name), plan.rows)
-        found = _rounds(packed, plain, plan)
+        once = partial(_one, packed=packed, plain=plain, rows=plan.rows)
+        found = in_rounds(READERS, once, plan.rounds, label="extraction")
         size = plain.stat().st_size / packed.stat().st_size
     how = (
         f"{plan.rows:,} rows of 56 columns, {size:.1f} times smaller in the zip; rounds: {plan.rounds}. One round says "
@@ -72,29 +67,9 @@ def _data(folder: Path, rows: int) -> tuple[Path, Path]:
     return packed, plain
 
 
-def _rounds(packed: Path, plain: Path, plan: Plan) -> Measured:
-    chance = random.Random(plan.rounds)
-    found: Measured = defaultdict(list)
-    for turn in range(plan.rounds):
-        for name in _shuffled(chance):
-            found[name].append(_one(name, packed, plain, plan.rows))
-        print(f"extraction: round {turn + 1} of {plan.rounds}", file=sys.stderr)
-    return found
-
-
-def _shuffled(chance: random.Random) -> Iterator[str]:
-    names = list(READERS)
-    chance.shuffle(names)
-    return iter(names)
-
-
 def _one(name: str, packed: Path, plain: Path, rows: int) -> dict[str, float]:
     """Read all rows in a process of its own."""
-    command = [sys.executable, str(_HERE / "reader.py"), name, str(packed), str(plain)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise SystemExit(f"{name} failed:\n{told.stderr}")
-    measured: dict[str, float] = json.loads(told.stdout)
+    measured: dict[str, float] = told_by("reader.py", name, packed, plain)
     if measured["rows"] != rows:
         raise SystemExit(f"{name} read {measured['rows']:.0f} rows, and there are {rows}")
     return measured

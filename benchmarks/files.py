@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import random
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from pathlib import Path
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from copydata import BYTES, FHIR, write_file
 from filer import LIBRARIES_OF, SPLITTING, TO_DISK
-from peers import python_of
 from report import Ratio, table
+from rounds import in_rounds, told_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from server import Server
 
 TITLE: Final = "One large file"
-_HERE: Final = Path(__file__).parent
 _SIZES: Final = {True: 5_000_000, False: 500_000_000}  # bytes; quick or not
 _OURS, _IJSON, _LOADS = SPLITTING
 _POUR, _COPY = TO_DISK
@@ -40,7 +33,8 @@ def measure(server: Server, *, quick: bool) -> str:
     try:
         write_file(folder / "file.json", 0, size // BYTES)
         url = f"{server.url}{FHIR}/large/file.json"
-        disk, split = (_rounds(ways, url, server, rounds) for ways in (TO_DISK, SPLITTING))
+        once = partial(_one, url=url, server=server)
+        disk, split = (in_rounds(ways, once, rounds) for ways in (TO_DISK, SPLITTING))
     finally:
         shutil.rmtree(folder)
     if len({one["resources"] for measured in split.values() for one in measured}) != 1:
@@ -50,25 +44,11 @@ def measure(server: Server, *, quick: bool) -> str:
     return "\n\n".join(parts)
 
 
-def _rounds(ways: Iterable[str], url: str, server: Server, rounds: int) -> Measured:
-    chance = random.Random(rounds)
-    found: Measured = defaultdict(list)
-    for _ in range(rounds):
-        order = list(ways)
-        chance.shuffle(order)
-        for name in order:
-            found[name].append(_one(name, url, server))
-    return found
-
-
 def _one(name: str, url: str, server: Server) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="ror-sante-file-") as out:
-        command = [python_of(LIBRARIES_OF.get(name, ())), str(_HERE / "filer.py"), name, url, str(server.folder), out]
-        told = subprocess.run(command, capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise SystemExit(f"{name} failed:\n{told.stderr}")
+        arguments = (name, url, server.folder, out)
+        measured: dict[str, float] = told_by("filer.py", *arguments, libraries=LIBRARIES_OF.get(name, ()))
     print(f"files: {name}", file=sys.stderr)
-    measured: dict[str, float] = json.loads(told.stdout)
     return measured
 
 

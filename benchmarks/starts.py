@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from report import Ratio, table
+from rounds import in_rounds
 
 if TYPE_CHECKING:
     from server import Server
@@ -51,34 +51,24 @@ def commands() -> dict[str, list[str]]:
 def measure(_server: Server, *, quick: bool) -> str:
     """Measure all starts, and give the table."""
     rounds = 2 if quick else 11
-    starts = _rounds(rounds)
+    compared = commands()
+    in_rounds(compared, lambda name: _start(compared[name]), 1)  # fills the caches
+    starts = in_rounds(compared, lambda name: _start(compared[name]), rounds)
     noise = _ratio(starts, CONTROL, BASELINE)
     return f"Rounds: {rounds}. Noise: `import requests` twice differs by {noise} in time.\n\n{_table(starts)}"
 
 
-def _table(starts: list[dict[str, Start]]) -> str:
+def _table(starts: dict[str, list[Start]]) -> str:
     rows = []
     for name in commands():
         ratios = [str(_ratio(starts, name, base)) for base in (BASELINE, PARTS)]
-        times = [median(getattr(one[name], field) for one in starts) for field in ("wall", "cpu")]
+        times = [median(getattr(one, field) for one in starts[name]) for field in ("wall", "cpu")]
         rows.append([name, *ratios, *(f"{time:.0f}" for time in times)])
     return table(["start", "to requests", "to the four together", "ms", "CPU ms"], rows)
 
 
-def _ratio(starts: list[dict[str, Start]], name: str, base: str) -> Ratio:
-    return Ratio.of((one[name].wall for one in starts), (one[base].wall for one in starts))
-
-
-def _rounds(rounds: int) -> list[dict[str, Start]]:
-    """Start each of them once a round, in a new order each round; one round before fills the caches."""
-    chance = random.Random(rounds)
-    compared = commands()
-    results = []
-    for _ in range(rounds + 1):
-        order = list(compared)
-        chance.shuffle(order)
-        results.append({name: _start(compared[name]) for name in order})
-    return results[1:]
+def _ratio(starts: dict[str, list[Start]], name: str, base: str) -> Ratio:
+    return Ratio.of((one.wall for one in starts[name]), (one.wall for one in starts[base]))
 
 
 def _start(command: list[str]) -> Start:
