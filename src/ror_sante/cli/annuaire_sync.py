@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn
 
 from ror_sante.api.annuaire.parameters import PARAMETERS
 from ror_sante.cli.annuaire_fhir import gateway
 from ror_sante.cli.audit import note
-from ror_sante.cli.console import console
-from ror_sante.cli.export import LOCKED, StepLines, signals_reach_us
-from ror_sante.cli.failures import tell
-from ror_sante.cli.verb import Verb, ending, run_id
-from ror_sante.errors import ConfigurationError, RorError, printable
+from ror_sante.cli.long_job import signals_reach_us, told, watching
+from ror_sante.cli.verb import Verb, ending
+from ror_sante.errors import printable
 from ror_sante.sync.annuaire.mirror import OVERLAP, mirror
-from ror_sante.sync.lock import LockedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from rich.progress import Progress
 
     from ror_sante.sync.annuaire.mirror import Mirrored
-    from ror_sante.sync.progress import Watcher
 
 _CODES = (0, 2, 4, 5, 7, 130, 143)
-_ABSENT = (ConfigurationError, LockedError)  # errors after which there is nothing to go on with
+_GOES_ON = "the same command goes on with what has come."
 
 
 @click.command(
@@ -67,9 +62,9 @@ def sync(
     if unknown:
         raise click.UsageError(f"{printable(unknown[0], 60)!r} is no TYPE: {', '.join(PARAMETERS)}")
     with (
-        _told(),
+        told(_GOES_ON),
         gateway(env, timeout) as client,
-        _watching() as watcher,
+        watching(_Bar, MofNCompleteColumn()) as watcher,
         signals_reach_us(),
     ):
         counts: dict[str, int] = {}
@@ -94,35 +89,6 @@ def _report(one: Mirrored, out: Path) -> None:
         )
     sys.stdout.write(f"{out / one.type / 'current'}\n")
     sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Give a lock that is held its exit code, and say after any other stop that the run can be taken up again."""
-    try:
-        yield
-    except LockedError as error:
-        tell(error.message, error.hint)
-        raise click.exceptions.Exit(LOCKED) from error
-    except (RorError, OSError, KeyboardInterrupt, SystemExit) as error:
-        if not isinstance(error, ConfigurationError):
-            sys.stderr.write("Stopped; the same command goes on with what has come.\n")
-        raise
-
-
-@contextlib.contextmanager
-def _watching() -> Iterator[Watcher]:
-    if not sys.stderr.isatty():
-        yield StepLines(run_id())
-        return
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console(sys.stderr),
-    ) as bar:
-        yield _Bar(bar)
 
 
 class _Bar:

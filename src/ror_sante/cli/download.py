@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.progress import DownloadColumn, TransferSpeedColumn
 
 from ror_sante.api.annuaire.extractions import ExtractionClient
 from ror_sante.api.annuaire.naming import OPEN, RESTRICTED
@@ -64,7 +65,7 @@ def download(*, name: str, out: Path, keep: int, **place: Any) -> int:
             where.settings, identity=where.source("annuaire"), environment=where.environment
         )
         note(host=client.host)
-        with client, watching(_Bar) as watcher, signals_reach_us():
+        with client, watching(_Bar, DownloadColumn(), TransferSpeedColumn()) as watcher, signals_reach_us():
             client.waiting = lambda seconds, why: watcher.step("waiting", seconds=seconds, reason=why)
             found = fetch(client, name, out, keep=keep, watcher=watcher)
     note(counts={"fetched": int(found.outcome == "fetched")}, version=found.version)

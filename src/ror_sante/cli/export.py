@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.progress import TextColumn
+from rich.progress import DownloadColumn, TextColumn, TransferSpeedColumn
 
 from ror_sante.cli.audit import note
 from ror_sante.cli.failures import tell
@@ -24,7 +24,7 @@ from ror_sante.sync.snapshot import describe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 BAD_VERDICT = 1
 _CODES = (0, 1, 2, 3, 4, 5, 7, 130, 143)
@@ -123,6 +123,10 @@ def _judged() -> Iterator[None]:
 
 
 # ------------------------------------------------------------------ progress
+
+
+def _columns() -> list[ProgressColumn]:
+    return [TextColumn("{task.fields[files]}", markup=False), DownloadColumn(), TransferSpeedColumn()]
 
 
 class _Bar:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ror_sante.cli.console import console
 from ror_sante.cli.failures import tell
@@ -66,7 +66,7 @@ def watching(bar: Callable[[Progress], Watcher], *columns: ProgressColumn) -> It
 
     Args:
         bar: makes what moves the bar.
-        columns: stand between the bar and the bytes.
+        columns: stand between the bar and the time that remains.
     """
     if not sys.stderr.isatty():
         yield StepLines(run_id())
@@ -75,8 +75,6 @@ def watching(bar: Callable[[Progress], Watcher], *columns: ProgressColumn) -> It
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
-        DownloadColumn(),
-        TransferSpeedColumn(),
         TimeRemainingColumn(),
         console=console(sys.stderr),
     ) as progress:
