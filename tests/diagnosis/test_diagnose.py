@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import socket
 import ssl
@@ -10,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ror_sante.diagnosis import diagnose
@@ -28,6 +28,7 @@ from ror_sante.errors import (
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.tls.adapter import Origin
 from ror_sante.tls.probe import Via, probe
+from tests.support.black_holes import resolve_to, silent_port
 from tests.support.waiting import free_port
 
 NOW = datetime.now(UTC)
@@ -160,6 +161,19 @@ def test_no_version_or_suite_in_common(first, server_context, pki, listening) ->
     assert cause.code == "tls-cipher"
 
 
+def test_a_server_whose_key_is_too_weak(first, listening, pki, tmp_path) -> None:
+    """RSA of 1024 bits, by a server whose own policy lets it pass."""
+    issued = pki.server(key=rsa.generate_private_key(65537, 1024))
+    (tmp_path / "weak.pem").write_bytes(issued.pem_chain() + issued.key_pem())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.load_cert_chain(tmp_path / "weak.pem")
+
+    cause, seen = first(Origin("localhost", listening(lambda one: context.wrap_socket(one, server_side=True))))
+    assert (cause.code, cause.confidence) == ("tls-weak", "high")
+    assert "the key of its certificate is too small" in str(seen.error)
+
+
 def test_a_port_that_speaks_plain_http(first, listening) -> None:
     """What answers is no TLS."""
     port = listening(lambda connection: (connection.recv(4096), connection.sendall(b"HTTP/1.1 400 Bad\r\n\r\n")))
@@ -189,13 +203,23 @@ def test_silence_in_the_handshake(first, listening) -> None:
 
 def test_a_full_backlog_is_a_dropped_connection(first) -> None:
     """A listener that accepts nobody drops packets as a firewall does."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as stack:
-        port = listener.getsockname()[1]
-        for _ in range(4):
-            held = stack.enter_context(socket.socket())
-            held.setblocking(False)
-            held.connect_ex(("127.0.0.1", port))
+    with silent_port("127.0.0.1") as (_, port):
         assert first(Origin("127.0.0.1", port), timeout=0.3)[0].code == "dropped"
+
+
+def test_an_ipv6_address_in_a_black_hole_is_told_from_a_firewall(first, monkeypatch) -> None:
+    """The resolver is patched: IPv6 alone is silent; IPv4 is silent too; IPv4 has another fault, which is told."""
+    with silent_port("::1") as (six, _), silent_port("127.0.0.1") as (four, port):
+        for addresses, code in (
+            ([six], "ipv6-black-hole"),
+            ([six, four], "dropped"),
+            ([six, ("127.0.0.1", free_port())], "refused"),
+        ):
+            resolve_to(monkeypatch, *addresses)
+            cause, seen = first(Origin("host.test", port), timeout=0.2)
+            assert cause.code == code
+            assert cause.confidence == ("high" if code == "refused" else "medium")
+            assert seen.receipt.tried[0].outcome == "timeout"
 
 
 def test_names_ports_and_proxies(first, proxy, serve) -> None:

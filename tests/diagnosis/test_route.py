@@ -35,7 +35,7 @@ def test_a_good_connection_has_both_chains(simulator: Simulator) -> None:
     assert (route.asked, route.read, route.ours, route.our_root) == (True, True, ("CLIENT_WS_RORN", ACI), ROOT)
     assert (route.theirs, route.their_root) == (("localhost", ACI), ROOT)
     assert (route.refused, route.alert, route.ended) == ("", "", "")
-    assert [name for name, _ in route.steps] == ["DNS", "TCP", "TLS"]
+    assert [name for name, _ in route.steps] == ["DNS", "TCP", "TLS", "first byte"]
     told = dict(route.receipt())
     assert told["we sent"] == f"2 certificates: CLIENT_WS_RORN ← {ACI}, and not the root {ROOT}"
     assert set(told) <= set(FRENCH)
@@ -55,7 +55,8 @@ def test_a_refusal_by_the_server_has_its_alert(pki: SimulatorPki) -> None:
         account = RornSettings(client_id=strict.client_id, profile=strict.profile, role=strict.role)
         (route,) = SmokeTest(strict.environment, lambda: pki.identity(revoked), rorn=account).run().routes
     assert (route.refused, route.alert, route.ended) == ("ours", "certificate_revoked", "read")
-    assert dict(route.receipt())["alert received"] == "certificate_revoked"
+    assert dict(route.receipt())["alert received"] == "certificate_revoked (after the handshake)"
+    assert route.to_dict()["alert_after_the_handshake"] is True
     assert route.to_dict()["alert"] == "certificate_revoked"
 
 

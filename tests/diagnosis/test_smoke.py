@@ -489,6 +489,15 @@ def test_each_fault_of_the_service_fails_its_rung(
     assert first.hint
 
 
+def test_an_account_with_less_right_is_a_warning(simulator: Simulator, account: RornSettings) -> None:
+    """The search answers, and what is left out is said with whom to ask."""
+    simulator.fault("less-right", times=None)
+    report = climb(simulator, account)
+    assert outcomes(report) == {"search": "warn"}
+    assert "mandatory" in rung(report, "search").detail
+    assert "another profile" in rung(report, "search").hint
+
+
 def test_a_service_that_is_too_slow_fails_in_time(simulator: Simulator, account: RornSettings) -> None:
     """The time limit of the settings counts."""
     simulator.fault("slow", times=None, seconds=20)

@@ -145,6 +145,27 @@ def test_a_flawed_server_is_told_by_its_cause(
 
 
 @pytest.mark.parametrize("times", COUNTS)
+@pytest.mark.parametrize("listener", ["tls12", "tls13"])
+@pytest.mark.parametrize("flaw", SERVER_FLAWS)
+def test_a_call_to_a_flawed_server_is_told_by_its_cause(
+    nginx: Running,
+    unjudged: Unjudged,
+    identity: ClientIdentity,
+    pki: SimulatorPki,
+    flaw: str,
+    listener: str,
+    times: int,
+    soak: Tell,
+) -> None:
+    """The receipt of the call's own connection tells what a probe would: nobody needs to look again."""
+    tally = Tally(OF_SERVER[flaw])
+    for error in _errors(unjudged, identity, nginx.url(f"{flaw}-{listener}"), times):
+        tally.take(diagnose(error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
+
+    tally.tell(soak, f"first cause of a call to a server not trusted: {flaw}, nginx, {listener}", times)
+
+
+@pytest.mark.parametrize("times", COUNTS)
 @pytest.mark.parametrize("way", ["probe", "call"])
 @pytest.mark.parametrize("listener", OF_WAY)
 def test_what_stands_in_the_way_is_told_by_its_cause(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ror_sante.pki.anchor import TrustAnchor
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.tls.probe import Probe
+    from ror_sante.tls.receipt import Attempt
 
 # Larger than any bundle of roots; what is larger is none.
 _LARGEST_STORE: Final = 8 * 1024 * 1024
@@ -121,6 +122,24 @@ def _disordered(host: str, chain: list[x509.Certificate], lang: Lang) -> Iterato
     if not all(map(is_signed_by, chain[: needed - 1], chain[1:needed])):
         shown = " ← ".join(map(common_name, chain))
         yield accident("server-chain-disorder", lang=lang, host=host, names=shown)
+
+
+def detour(host: str, tried: Sequence[Attempt], *, lang: Lang = "en") -> tuple[Finding, ...]:
+    """Tell whether a connection stands only because IPv4 was tried after an IPv6 address that lies in a black hole.
+
+    Args:
+        host: how the message calls it.
+        tried: the addresses in order (`HandshakeReceipt.tried`).
+        lang: ``en`` or ``fr``.
+
+    Returns:
+        A warning ``ipv6-black-hole``, or nothing.
+    """
+    lost = [one for one in tried if one.outcome == "timeout" and ":" in one.address]
+    if not lost or tried[-1].outcome != "connected" or ":" in tried[-1].address:
+        return ()
+    names, seconds = ", ".join(one.address for one in lost), f"{sum(one.seconds for one in lost):.1f}"
+    return (accident("ipv6-black-hole", lang=lang, host=host, names=names, found=tried[-1].address, seconds=seconds),)
 
 
 def needs_old_suites(seen: Probe, strictly: Callable[[], Probe]) -> bool:

@@ -50,6 +50,15 @@ _SERVICE_FR: Final = f"Rien à faire de ce côté-ci : prévenez {SUPPORT}."
 _NETWORK: Final = "Ask the network's administrator to let this host and port through, or name the proxy in [network]."
 _NETWORK_FR: Final = "Demandez à l'administrateur du réseau d'ouvrir cet hôte et ce port, ou nommez le proxy [network]."
 
+_REPAIR: Final = (
+    "Ask the network's administrator to repair IPv6 or to take it off this machine; until then each new connection "
+    "waits the whole connect_timeout before it tries IPv4."
+)
+_REPAIR_FR: Final = (
+    "Demandez à l'administrateur du réseau de réparer l'IPv6 ou de le retirer de cette machine ; d'ici là, chaque "
+    "nouvelle connexion attend tout le connect_timeout avant d'essayer l'IPv4."
+)
+
 CAUSES: Final[dict[str, Words]] = {
     # ---- our certificate
     "intermediate-not-sent": Words(
@@ -243,6 +252,12 @@ CAUSES: Final[dict[str, Words]] = {
         "Pas de réponse à la connexion : un pare-feu la jette, ou la machine est arrêtée",
         _NETWORK_FR,
     ),
+    "ipv6-black-hole": Words(
+        "The network loses what is sent to the host's IPv6 address",
+        _REPAIR,
+        "Le réseau perd ce qui part vers l'adresse IPv6 de l'hôte",
+        _REPAIR_FR,
+    ),
     "handshake-cut": Words(
         "Something on the way cuts or resets the connection in the handshake",
         _NETWORK,
@@ -291,6 +306,13 @@ CAUSES: Final[dict[str, Words]] = {
         f"Compare profile and role with what ANS gave; then write to {SUPPORT}.",
         "Le compte n'a pas ce droit",
         f"Comparez profile et role avec ce que l'ANS a donné ; puis écrivez à {SUPPORT}.",
+    ),
+    "rights-hide-fields": Words(
+        "The account's rights hide something: the service leaves it out, without an error",
+        f"Compare with what your access profile may see; if you need more, ask {SUPPORT} for another profile.",
+        "Les droits du compte masquent quelque chose : le service l'omet, sans erreur",
+        f"Comparez avec ce que votre profil d'accès peut voir ; s'il vous faut plus, demandez un autre profil à "
+        f"{SUPPORT}.",
     ),
     "ror-headers": Words(
         "A Ror-* header is missing, wrong or not wanted",
@@ -348,6 +370,12 @@ ACCIDENTS: Final[dict[str, Words]] = {
         "{host} envoie sa chaîne dans le désordre ({names}), ce que tous les clients ne réparent pas",
         f"Prévenez {SUPPORT} : la feuille d'abord, puis l'émetteur de chacun.",
     ),
+    "ipv6-black-hole": Words(
+        "{host}: {names} did not answer, and {found} did, {seconds} s later",
+        _REPAIR,
+        "{host} : {names} n'a pas répondu, et {found} a répondu {seconds} s plus tard",
+        _REPAIR_FR,
+    ),
     "needs-old-suites": Words(
         "it works only because older TLS 1.2 suites are accepted",
         f"Ask the service for TLS 1.3, then {_DROP}",
@@ -382,7 +410,7 @@ def accident(code: str, *, lang: Lang = "en", **names: str) -> Finding:
     Args:
         code: of the table.
         lang: ``en`` or ``fr``.
-        names: what the texts name: ``host``, ``names`` of certificates, ``store``.
+        names: what the texts name: ``host``, ``names`` of certificates or addresses, ``store`` and so on.
     """
     words = ACCIDENTS[code]
     message, hint = words[2:] if lang == "fr" else words[:2]

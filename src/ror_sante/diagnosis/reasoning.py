@@ -352,11 +352,23 @@ def _has_san(certificate: x509.Certificate) -> bool:
 
 
 def _of_way(case: _Case, error: TransportError) -> Iterator[Claim]:
-    if error.fault in _OF_FAULT:
+    if error.fault == "connect-time" and case.receipt is not None and case.receipt.tried:
+        yield from _of_silence(case.receipt, error)
+    elif error.fault in _OF_FAULT:
         code, sure = _OF_FAULT[error.fault]
         yield code, sure, error.message
     elif error.fault == "closed" and case.receipt is not None:
         yield from _of_cut(case, error)
+
+
+def _of_silence(receipt: HandshakeReceipt, error: TransportError) -> Iterator[Claim]:
+    """Nobody answered: where IPv4 was tried too a firewall is likelier than a network that loses IPv6."""
+    silent = [one.address for one in receipt.tried if one.outcome == "timeout" and ":" in one.address]
+    alone = len(silent) == len(receipt.tried)
+    if silent:
+        told = f"{', '.join(silent)} did not answer{', and there is no IPv4 address' if alone else ''}"
+        yield "ipv6-black-hole", "medium" if alone else "low", told
+    yield "dropped", "low" if alone else "medium", error.message
 
 
 def _of_cut(case: _Case, error: TransportError) -> Iterator[Claim]:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
+import msgspec
+
 from ror_sante.errors import ConfigurationError, printable
 from ror_sante.simulator import extraction
 from ror_sante.simulator.export import ERRORS, ExportFile, Listed, Manifest, Pending, Started, lost_job
@@ -197,6 +199,19 @@ def _without_mode(scene: Scene) -> Reply:
     return replace(scene.reply, body=replace(scene.page, entries=entries))
 
 
+def _with_less_right(scene: Scene) -> Reply:
+    """Leave out what the mappings of the ROR's profiles give to few: restricted telecoms and sensitive units."""
+    entries = tuple(replace(entry, resource=_poorer(entry.resource)) for entry in scene.page.entries)
+    return replace(scene.reply, body=replace(scene.page, entries=entries))
+
+
+def _poorer(resource: bytes) -> bytes:
+    content = msgspec.json.decode(resource)
+    content.pop("telecom", None)
+    content["extension"] = [one for one in content["extension"] if not one["url"].endswith("-sensitive-unit")]
+    return msgspec.json.encode(content)
+
+
 def _internal_host(scene: Scene) -> Reply:
     return scene.linked(_inside(scene.page.next_link or ""))
 
@@ -374,6 +389,12 @@ _TABLE: Final = (
         "The entries of a page do not say whether they are matches.",
         "page",
         _without_mode,
+    ),
+    Fault(
+        "less-right",
+        "The account may see less: the resources of a page lack fields, and nothing says so.",
+        "page",
+        _with_less_right,
     ),
     Fault(
         "next-foreign-host",

@@ -23,7 +23,7 @@ from ror_sante.settings import SIMULATOR, read_secret
 from ror_sante.tls.adapter import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ror_sante.diagnosis.ladders.ladder import Ground
     from ror_sante.diagnosis.rung import Seen
@@ -73,7 +73,7 @@ class _Annuaire:
         )
         targets = tuple(Target(host, host.label) for host in self._hosts)
         self._way = Way(self._own, targets, network=self._network, lang=ground.lang)
-        self._closing: list[Callable[[], None]] = []
+        self._made: list[ExtractionClient | AnnuaireSanteClient] = []
 
     def ladder(self) -> Ladder:
         return Ladder(
@@ -82,7 +82,7 @@ class _Annuaire:
             environment=self._place.name,
             rungs=self._way.explained((*self._own.rungs(), *self._way.rungs(), *self._answers())),
             close=self._close,
-            routes=self._way.routes,
+            routes=lambda: self._way.routes(one for client in self._made for one in client.receipts),
         )
 
     def _reached(self) -> Iterator[reach.Host]:
@@ -106,8 +106,8 @@ class _Annuaire:
                 yield Rung("search", self._search, needs=(*trusted, "metadata"), column=column)
 
     def _close(self) -> None:
-        for close in self._closing:
-            close()
+        for client in self._made:
+            client.close()
 
     # -------------------------------------------------------------- extractions
 
@@ -139,8 +139,8 @@ class _Annuaire:
             wide_tls12_hosts=self._network.wide_tls12_hosts,
             at=self._ground.at,
         )
-        with client:
-            offer = client.offer(name)
+        self._made.append(client)
+        offer = client.offer(name)
         return f"{name} is of {offer.version}" if offer.available else f"{name}: no new file now (503)"
 
     # -------------------------------------------------------------- the gateway
@@ -158,7 +158,7 @@ class _Annuaire:
             timeout=self._timeouts,
             proxy=Proxy.from_settings(self._network),
         )
-        self._closing.append(client.close)
+        self._made.append(client)
         return client
 
     def _metadata(self) -> Seen:

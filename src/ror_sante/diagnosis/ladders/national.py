@@ -12,6 +12,7 @@ from ror_sante.diagnosis.clock import DateReader
 from ror_sante.diagnosis.ladders.ladder import Ladder, Rung, Service
 from ror_sante.diagnosis.ladders.own import OwnSide
 from ror_sante.diagnosis.ladders.way import Target, Way, is_wide
+from ror_sante.diagnosis.rights import hidden
 from ror_sante.diagnosis.rung import Seen, ok, skipped, warn
 from ror_sante.environments import WEB_PKI, ApplicationService
 from ror_sante.errors import ConfigurationError, printable
@@ -78,6 +79,7 @@ class National:
         self._way = Way(self._own, self._targets(), network=self._network, lang=ground.lang)
         self._clock: DateReader | None = None
         self._client: NationalRorClient | None = None
+        self._sessions: list[RorSession] = []
         self._closing: list[Callable[[], None]] = []
 
     def ladder(self) -> Ladder:
@@ -111,7 +113,8 @@ class National:
 
     def routes(self) -> tuple[Route, ...]:
         """Give what was seen on the way to each host."""
-        return self._way.routes()
+        by_client = () if self._client is None else self._client.receipts
+        return self._way.routes([*(one for session in self._sessions for one in session.receipts), *by_client])
 
     def close(self) -> None:
         """Close what the rungs opened."""
@@ -183,6 +186,7 @@ class National:
             wide_tls12=is_wide(self._network, Origin.of(self._environment.token_url)),
         )
         session = factory.session(self._environment.token_url)
+        self._sessions.append(session)
         self._closing.append(session.close)
         return session
 
@@ -221,9 +225,10 @@ class National:
                 "The account may see none: ask ANS which rights its access profile has.",
             )
         total = "an unknown number" if page.total is None else str(page.total)
-        return ok(
-            f"HealthcareService?_count=1 gives {page.matches[0].type}/{printable(page.matches[0].id, 64)} of {total}"
-        )
+        told = f"HealthcareService?_count=1 gives {page.matches[0].type}/{printable(page.matches[0].id, 64)} of {total}"
+        for found in hidden(page, lang=self._ground.lang):
+            return warn(f"{told}; {found.evidence}", f"{found.title}. {found.next_step}")
+        return ok(told)
 
     def _clock_rung(self) -> Seen:
         return told_clock(None if self._clock is None else self._clock.skew)

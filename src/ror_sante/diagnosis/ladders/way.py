@@ -18,6 +18,7 @@ from ror_sante.errors import ClientRejectedError, ServerNotTrustedError
 from ror_sante.http.proxy import Proxy
 from ror_sante.pki.lent import load_intermediates
 from ror_sante.pki.names import describe_name
+from ror_sante.tls.adapter import Origin
 from ror_sante.tls.probe import Via, probe
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from ror_sante.diagnosis.rung import Seen
     from ror_sante.errors import RorError
     from ror_sante.settings import NetworkSettings
-    from ror_sante.tls.adapter import Origin
     from ror_sante.tls.probe import Probe
+    from ror_sante.tls.receipt import HandshakeReceipt
 
 _HTTP_PORT: Final = 80
 
@@ -71,7 +72,7 @@ class Way:
         """Give the five rungs of each host, from ``dns`` to ``server chain``, step by step."""
         return (
             *(self._dns(target) for target in self._targets),
-            *(self._rung(target, "tcp", reach.tcp, ("dns",)) for target in self._targets),
+            *(self._rung(target, "tcp", self._tcp, ("dns",)) for target in self._targets),
             *(self._rung(target, "tls", self._tls, _before_tls(target.host)) for target in self._targets),
             *(self._rung(target, "pushed", self._pushed, ("tls",)) for target in self._targets),
             *(self._rung(target, "server chain", self._server_chain, ("tcp",)) for target in self._targets),
@@ -87,18 +88,26 @@ class Way:
         host, seen = self.probes[column]
         return self._own.explain(error, words=host.anchors, receipt=seen.receipt, shown=host.shown)
 
-    def routes(self) -> tuple[Route, ...]:
-        """Give what was seen on the way to each host that was tried."""
-        reached = (self.probes[target.column] for target in self._targets if target.column in self.probes)
-        return tuple(self._route(host, seen) for host, seen in reached)
+    def routes(self, calls: Iterable[HandshakeReceipt] = ()) -> tuple[Route, ...]:
+        """Give what was seen on the way to each host that was tried.
 
-    def _route(self, host: reach.Host, seen: Probe) -> Route:
+        Args:
+            calls: what the connections of the requests showed, which the probe cannot: it sends none.
+        """
+        reached = (self.probes[target.column] for target in self._targets if target.column in self.probes)
+        made = tuple(calls)
+        return tuple(self._route(host, seen, made) for host, seen in reached)
+
+    def _route(self, host: reach.Host, seen: Probe, calls: tuple[HandshakeReceipt, ...]) -> Route:
+        receipt, here = seen.receipt, [one for one in calls if Origin(one.host, one.port) == host.origin]
+        assert receipt is not None  # noqa: S101  every probe has one
         identity = self._own.shown if host.shown else None
         trusted = bool(seen.received) and not isinstance(seen.error, ServerNotTrustedError)
         roots = self._own.anchors(host.anchors)
         handshake = seen.tls_seconds is not None or seen.requested is not None
-        sent = seen.pushed if handshake else ()
-        times = (("DNS", seen.dns_seconds), ("TCP", seen.tcp_seconds), ("TLS", seen.tls_seconds))
+        late = next((one for one in here if one.late_request), None)
+        sent = late.sent_names if late else seen.pushed if handshake else ()
+        first = [("first byte", one.first_byte_seconds) for one in here if one.first_byte_seconds is not None][:1]
         return Route(
             label=host.label,
             origin=str(host.origin),
@@ -107,16 +116,21 @@ class Way:
             proxy=f"{host.via.host}:{host.via.port}" if host.via else "",
             version=seen.version,
             cipher=seen.cipher,
+            resumed=sum(one.resumed is True for one in here),
             asked=seen.requested,
+            late=late is not None,
+            accepted=receipt.authority_names,
             ours=sent,
-            read=seen.source == "wire",
+            read=late is not None or seen.source == "wire",
             our_root=describe_name(identity.chain[-1].issuer) if identity and sent else "",
             theirs=seen.received,
             their_root=(roots[0].subject if len(roots) == 1 else f"one of {len(roots)} roots") if trusted else "",
             refused=_refused(seen),
             alert=seen.error.alert if isinstance(seen.error, ClientRejectedError) else "",
+            alert_sent=receipt.alert_sent,
+            alert_late=receipt.alert_moment == "after",
             ended=seen.failed or "",
-            steps=tuple((name, seconds) for name, seconds in times if seconds is not None),
+            steps=(*receipt.steps(), *first),
         )
 
     def _dns(self, target: Target) -> Rung:
@@ -133,6 +147,14 @@ class Way:
         self, target: Target, name: str, look: Callable[[reach.Host, Probe], Seen], needs: tuple[str, ...]
     ) -> Rung:
         return Rung(name, lambda: look(*self.probes[target.column]), needs=needs, column=target.column)
+
+    def _tcp(self, host: reach.Host, seen: Probe) -> Seen:
+        told = reach.tcp(host, seen)
+        if told.outcome is not Outcome.OK or seen.receipt is None:
+            return told
+        return noticed(
+            told, accidents.detour(host.via.host if host.via else host.origin.host, seen.receipt.tried, lang=self._lang)
+        )
 
     def _tls(self, host: reach.Host, seen: Probe) -> Seen:
         return reach.tls(host, seen, lang=self._lang)
