@@ -535,7 +535,12 @@ def test_answers_that_say_little_are_still_good(
     simulator: Simulator, account: RornSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No software, no version, no total: the rungs hold and say so."""
-    offer = Resource(b'{"resourceType":"HealthcareService","id":"1"}', mode="match")
+    mandatory = b"".join(
+        b'{"url":"%s"},' % name for name in (b"ror-meta-creation-date", b"ror-healthcareservice-sensitive-unit")
+    )
+    offer = Resource(
+        b'{"resourceType":"HealthcareService","id":"1","identifier":[],"extension":[%s]}' % mandatory[:-1], mode="match"
+    )
     monkeypatch.setattr(NationalRorClient, "metadata", lambda self: Resource(b'{"software":3}'))
     monkeypatch.setattr(NationalRorClient, "pages", lambda self, *_, **__: iter([Bundle(entries=(offer,))]))
     report = climb(simulator, account)
