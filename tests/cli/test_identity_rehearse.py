@@ -27,7 +27,10 @@ def test_a_renewed_certificate_gets_a_token(run: Any, bench: Path, pki: Simulato
 
 @pytest.mark.parametrize(
     ("how", "code", "told"),
-    [({"cn": "CLIENT_WS_AUTRE"}, 5, "announce it to ANS first"), ({"product": SIGN}, 3, "no new registration")],
+    [
+        ({"cn": "CLIENT_WS_AUTRE"}, 5, "the subject DN differs: register CN=CLIENT_WS_AUTRE,"),
+        ({"product": SIGN}, 3, "no new registration"),
+    ],
     ids=["another DN", "another product"],
 )
 def test_one_that_does_not_work_says_why(
@@ -38,6 +41,37 @@ def test_one_that_does_not_work_says_why(
     assert (done.code, told in done.out) == (code, True), done.out + done.err
     assert "gets a token" not in done.out
     assert done.err.startswith("error: new.p12: ")
+
+
+def test_a_person_is_asked_once(
+    run: Any, bench: Path, pki: SimulatorPki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the certificate in use is looked at without a question."""
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.prompt", lambda text, **_: (asked.append(text), "other")[1])
+    done = run("identity", "rehearse", renewed(pki, tmp_path)[0], "--config", bench)
+    assert (done.code, len(asked)) == (0, 1), done.out + done.err
+
+
+def test_one_for_the_annuaire_is_offered_a_restricted_extraction(
+    run: Any, bench: Path, pki: SimulatorPki, tmp_path: Path
+) -> None:
+    """No token there: the extraction host takes it or does not."""
+    done = run("identity", "rehearse", *renewed(pki, tmp_path), "--service", "annuaire", "--config", bench)
+    assert done.code == 0, done.out + done.err
+    assert "new.p12 is offered a restricted extraction: name it in identity.next" in done.out
+
+
+def test_an_account_with_a_secret_shows_no_certificate(
+    run: Any, bench: Path, pki: SimulatorPki, tmp_path: Path
+) -> None:
+    """Access profile 0: there is nothing to rehearse."""
+    (bench.parent / "secret").write_text("s", encoding="utf-8")
+    text = bench.read_text(encoding="utf-8").replace("[rorn]", '[rorn]\nclient_secret_file = "secret"')
+    bench.write_text(text, encoding="utf-8")
+    done = run("identity", "rehearse", *renewed(pki, tmp_path), "--config", bench)
+    assert (done.code, "shows no certificate" in done.err) == (2, True)
 
 
 def test_without_a_certificate_in_use_nothing_is_compared(run: Any, pki: SimulatorPki, tmp_path: Path) -> None:

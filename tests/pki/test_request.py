@@ -214,11 +214,30 @@ def test_the_checklist_walks_the_three_sections() -> None:
     assert set(sections) == {"1", "2", "3"}
 
 
+def road(service: ApplicationService, *, test: bool) -> str:
+    steps = procedure.next_steps(service, service.value, test=test, key="k.key", request="k.csr")
+    return "\n".join([line for step in steps for line in (step.title, *step.details)])
+
+
+def test_the_next_steps_depend_on_the_service() -> None:
+    """Account and smoke test of the ROR or the inter-ROR search; the Annuaire has neither account nor bac-à-sable."""
+    for service, table, proof in (
+        (ApplicationService.RORN, "[rorn]", "ror-sante smoke-test --env production"),
+        (ApplicationService.INTER_ROR, "[inter_ror]", "ror-sante smoke-test --service inter-ror --env production"),
+    ):
+        told = road(service, test=False)
+        assert (table in told, proof in told, service.value in told) == (True, True, True)
+    for test, place in ((True, "NAME"), (False, "production")):
+        told = road(ApplicationService.ANNUAIRE, test=test)
+        assert "client_id" not in told
+        assert f"ror-sante smoke-test --service annuaire --env {place}" in told
+        assert ("no Annuaire Santé" in told) == test
+
+
 @pytest.mark.parametrize("test", [True, False])
 def test_the_next_steps_depend_on_the_tree(test: bool) -> None:
     """Form F414 and the bac-à-sable for TEST; form 413 and its two texts for production."""
-    steps = procedure.next_steps("CLIENT_WS_RORN", test=test, key="k.key", request="k.csr")
-    told = "\n".join([line for step in steps for line in (step.title, *step.details)])
+    told = road(ApplicationService.RORN, test=test)
     assert ("F414" in told, "--env bac-a-sable" in told) == (test, test)
     assert (procedure.FORM_413_USAGE in told, procedure.FORM_413_BOX in told) == (not test, not test)
     assert "k.csr" in told

@@ -45,6 +45,22 @@ def test_every_command_is_in_the_tour(words: str, root: Path) -> None:
     assert f"`{words}`" in (root / "docs/command.md").read_text(encoding="utf-8")
 
 
+def test_each_requirement_of_the_procedure_is_seen_to(root: Path) -> None:
+    """Every row of the guide's table names a command that exists, a test that exists, or a human act."""
+    page = (root / "docs/certificate-life.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:introduction|1|2|3|life) \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    assert len(rows) == 41
+    commands = list(leaves(command))
+    for said, how in rows:
+        named = re.findall(r"`([^`]+)`", how)
+        tests = [name.partition("::") for name in named if name.startswith("tests/")]
+        for file, _, test in tests:
+            assert f"def {test}" in (root / file).read_text(encoding="utf-8"), how
+        verbs = [name for name in named if name.startswith("ror-sante ")]
+        assert all(any(f"{name} ".startswith(f"{known} ") for known in commands) for name in verbs), how
+        assert tests or verbs or "human act" in how, said
+
+
 def test_the_command_reference_is_what_the_help_says(root: Path) -> None:
     """docs/command-reference.md was written from the help texts of today."""
     run = subprocess.run(

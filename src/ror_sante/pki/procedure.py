@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ror_sante.environments import ApplicationService
+
 # Copied letter by letter: they go into form 413 as they stand.
 FORM_413_USAGE: Final = (
     "Programme ROR – usage pour une application consommatrice du ROR pour s'authentifier en tant que client TLS/SSL."
@@ -102,17 +104,21 @@ CHECKLIST: Final = (
 """Sections 1 to 3 of the procedure, as things to tick off."""
 
 
-def next_steps(common_name: str, *, test: bool, key: str, request: str) -> tuple[Step, ...]:
+def next_steps(
+    service: ApplicationService, common_name: str, *, test: bool, key: str, request: str
+) -> tuple[Step, ...]:
     """Give what to do with a request that was just made.
 
     Args:
+        service: what the certificate is for.
         common_name: the "service applicatif".
         test: the certificate is one of the TEST tree.
         key: the name of the key's file.
         request: the name of the request's file.
     """
+    road = _annuaire_road(test=test) if service is ApplicationService.ANNUAIRE else _ror_road(service, test=test)
     return (
-        *(_TEST_RIGHTS if test else _RIGHTS),
+        _TEST_RIGHTS if test else _RIGHTS,
         Step(
             "3",
             f"The administrator orders on {PLATFORM} the product ORG AUTH_CLI.",
@@ -123,30 +129,56 @@ def next_steps(common_name: str, *, test: bool, key: str, request: str) -> tuple
             "The platform gives the certificate alone. Put it with its key and ACI-EL-ORG:",
             (f"ror-sante identity bundle RECEIVED.cer --key {key} --out client.p12",),
         ),
-        Step("", f"Send its DN to ANS ({ROR_DESK}):", ("ror-sante identity dn client.p12",)),
-        *(_AFTER_TEST if test else _AFTER),
+        *road,
+        _ORDER_PRODUCTION if test else _WATCH,
     )
 
 
-_RIGHTS: Final = (
-    Step(
-        "2",
-        f"If no administrator may order yet: form 413 to {CARDS_DESK}, signed by the legal representative.",
-        ("4.2:", f"  {FORM_413_USAGE}", "4.3, tick:", f"  {FORM_413_BOX}"),
-    ),
+def _ror_road(service: ApplicationService, *, test: bool) -> tuple[Step, ...]:
+    """Give the way from the P12 to a first answer of the ROR."""
+    table, flag = _ACCOUNTS[service]
+    place = "bac-a-sable" if test else "production"
+    return (
+        Step("", f"Send its DN to ANS ({ROR_DESK}):", ("ror-sante identity dn client.p12",)),
+        Step(
+            "",
+            "ANS answers with " + ("" if test else "the production ") + "client_id, profile and role: write them into "
+            f"[{table}] of the settings, and client.p12 into [identity].",
+        ),
+        Step(
+            "",
+            "Pass the tests on the bac-à-sable; ANS looks at them:" if test else "Prove it:",
+            (f"ror-sante smoke-test{flag} --env {place}",),
+        ),
+    )
+
+
+def _annuaire_road(*, test: bool) -> tuple[Step, ...]:
+    """Give the way from the P12 to a first extraction: no account, and no bac-à-sable that we know of."""
+    place = "NAME" if test else "production"
+    where = ("The bac-à-sable has no Annuaire Santé: describe your place in [environments.NAME].",) if test else ()
+    return (
+        Step(
+            "",
+            "Ask the Annuaire Santé for the restricted extractions, with its DN:",
+            ("ror-sante identity dn client.p12",),
+        ),
+        Step("", "Write client.p12 into [identity] of the settings.", where),
+        Step("", "Prove it:", (f"ror-sante smoke-test --service annuaire --env {place}",)),
+    )
+
+
+_ACCOUNTS: Final = {
+    ApplicationService.RORN: ("rorn", ""),
+    ApplicationService.INTER_ROR: ("inter_ror", " --service inter-ror"),
+}
+_RIGHTS: Final = Step(
+    "2",
+    f"If no administrator may order yet: form 413 to {CARDS_DESK}, signed by the legal representative.",
+    ("4.2:", f"  {FORM_413_USAGE}", "4.3, tick:", f"  {FORM_413_BOX}"),
 )
-_TEST_RIGHTS: Final = (Step("", f"Ask ANS for a TEST certificate with form F414; questions to {ROR_DESK}."),)
-_AFTER_TEST: Final = (
-    Step("", "ANS answers with client_id, profile and role: write them into [rorn] of the settings."),
-    Step(
-        "",
-        "Pass the tests on the bac-à-sable; ANS looks at them:",
-        ("ror-sante smoke-test --env bac-a-sable",),
-    ),
-    Step("", "Then order the production certificate:", ("ror-sante identity request --env production ...",)),
+_TEST_RIGHTS: Final = Step("", f"Ask ANS for a TEST certificate with form F414; questions to {ROR_DESK}.")
+_ORDER_PRODUCTION: Final = Step(
+    "", "Then order the production certificate:", ("ror-sante identity request --env production ...",)
 )
-_AFTER: Final = (
-    Step("", "ANS answers with the production client_id, profile and role: write them into [rorn] of the settings."),
-    Step("", "Prove it:", ("ror-sante smoke-test --env production",)),
-    Step("", "Watch its end from a cron job:", ("ror-sante identity expires --within 60d",)),
-)
+_WATCH: Final = Step("", "Watch its end from a cron job:", ("ror-sante identity expires --within 60d",))

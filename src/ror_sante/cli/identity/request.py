@@ -106,7 +106,7 @@ def request(
     sys.stdout.write(
         f"{key}: RSA {key_size}, encrypted. It never leaves this machine.\n"
         f"{csr}: the request for {made.subject}\n\nNext, for a certificate of the {tree} tree:\n\n"
-        + _numbered(next_steps(subject.common_name, test=test, key=str(key), request=str(csr)))
+        + _numbered(next_steps(SERVICES[service], subject.common_name, test=test, key=str(key), request=str(csr)))
     )
     return 0
 
