@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from ror_sante.errors import ConfigurationError
-from ror_sante.simulator.faults import BOMB, FAULTS
+from ror_sante.simulator.faults.catalogue import FAULTS
+from ror_sante.simulator.faults.ror import BOMB
 
 if TYPE_CHECKING:
     from ror_sante.simulator.server import Simulator

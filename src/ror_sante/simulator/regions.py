@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from ror_sante.api.nos import REGIONS, region_code
 from ror_sante.errors import ConfigurationError
 from ror_sante.simulator.data import Directory
-from ror_sante.simulator.faults import FaultQueue, Scene
+from ror_sante.simulator.faults.fault import Scene
+from ror_sante.simulator.faults.queue import FaultQueue
 from ror_sante.simulator.fhir import DIFFUSION_PATH, FhirService
 from ror_sante.simulator.messages import HTML, Reply
 from ror_sante.simulator.tokens import TOKEN_PATH
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from ror_sante.simulator.faults import At
+    from ror_sante.simulator.faults.fault import At
     from ror_sante.simulator.messages import Call
     from ror_sante.simulator.tokens import TokenService
     from ror_sante.simulator.variants import Variants

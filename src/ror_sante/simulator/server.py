@@ -21,7 +21,8 @@ from ror_sante.simulator.config_folder import write_folder
 from ror_sante.simulator.data import Directory
 from ror_sante.simulator.evolution import evolved
 from ror_sante.simulator.extraction import EXTRACTION_PATH, ExtractionService
-from ror_sante.simulator.faults import At, FaultQueue, Place, Scene
+from ror_sante.simulator.faults.fault import At, Place, Scene
+from ror_sante.simulator.faults.queue import FaultQueue
 from ror_sante.simulator.fhir import CAPACITY_PATH, DIFFUSION_PATH, FhirService
 from ror_sante.simulator.gateway import API_KEY, GATEWAY_PATH, GatewayService
 from ror_sante.simulator.listener import PATIENCE
@@ -264,7 +265,7 @@ class Simulator:
         """Let the next answers fail in a named way; faults strike in the order in which they were asked for.
 
         Args:
-            name: one of `ror_sante.simulator.faults.FAULTS`.
+            name: one of `ror_sante.simulator.faults.catalogue.FAULTS`.
             times: how many answers; None for every one until `reset`.
             at: strike at the token endpoint, at the FHIR service, there at one step of an export alone, at the
                 extractions or at the gateway of the Annuaire Santé; None is where the fault belongs.
