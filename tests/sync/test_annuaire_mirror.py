@@ -24,7 +24,8 @@ from ror_sante.errors import (
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.simulator.annuaire import encoded
 from ror_sante.simulator.server import Simulator
-from ror_sante.sync.annuaire.mirror import OVERLAP, WINDOW, Mirrored, copy_of, mirror
+from ror_sante.sync.annuaire.copies import copy_of
+from ror_sante.sync.annuaire.mirror import OVERLAP, WINDOW, Mirrored, mirror
 from ror_sante.sync.annuaire.spool import Spool
 from ror_sante.sync.lock import LockedError, locked
 

@@ -104,7 +104,8 @@ with NationalRorClient(
     assert_type(ror.request("GET", "/ws-diffusion-fhir/metadata").status, int)
 
 # The Annuaire Santé.
-with AnnuaireSanteClient(Environment.production(), api_key="key", retry=RetryPolicy.none()) as annuaire:
+with AnnuaireSanteClient(Environment.production(), identity, api_key="key", retry=RetryPolicy.none()) as annuaire:
+    assert_type(annuaire.extractions, ExtractionClient)
     for resource in annuaire.search("Practitioner", {"family": "MASI"}, max_results=5, included=True):
         assert_type(resource, Resource)
     for page in annuaire.pages("Organization", {"_count": "200"}, allow_truncated=True, prefetch=False):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from ror_sante.api.annuaire.extractions import ExtractionClient
 from ror_sante.api.annuaire.judgement import judge_document, judge_gateway
-from ror_sante.api.annuaire.parameters import PAGE_SIZE, PARAMETERS, doubts
+from ror_sante.api.annuaire.key import KEY_HEADER, checked_key, no_key
+from ror_sante.api.annuaire.parameters import PAGE_SIZE, check_type, doubts
 from ror_sante.api.calls import SETTLE, check_id, check_most, merged, resources
 from ror_sante.api.completeness import Counted
 from ror_sante.api.fhir.bundle import Resource
@@ -24,12 +25,15 @@ from ror_sante.http.rate import RateLimit
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import SessionFactory, Timeouts
 from ror_sante.pki.anchor import load_anchors
-from ror_sante.settings import Secret, read_secret
+from ror_sante.pki.lent import load_intermediates
+from ror_sante.settings import read_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from types import TracebackType
     from typing import Self
+
+    from cryptography import x509
 
     from ror_sante.api.fhir.bundle import Bundle
     from ror_sante.api.fhir.search import SearchParams
@@ -38,11 +42,10 @@ if TYPE_CHECKING:
     from ror_sante.environments import Environment
     from ror_sante.http.clock import Clock
     from ror_sante.http.exchange import Answer, Judge
-    from ror_sante.http.session import RorSession
+    from ror_sante.http.session import Presented, RorSession
     from ror_sante.settings import Settings
     from ror_sante.tls.receipt import HandshakeReceipt
 
-KEY_HEADER: Final = "ESANTE-API-KEY"  # annuaire-sante-fhir-documentation, page "api-basics"
 # Page "get-api-key" of 2026-06-30: 17 calls a second for an application, however many threads it has.
 CALLS_PER_SECOND: Final = 17.0
 
@@ -51,7 +54,6 @@ _ACCEPT: Final = {"Accept": "application/fhir+json"}
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _LONGEST: Final = 2000  # characters of an address; a longer search is posted
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
-_KEY: Final = re.compile(r"[!-9;-~]{8,512}")  # visible ASCII but for the colon of a header
 _RESTARTS: Final = 3
 _MOST_PAGES: Final = 200_000
 _LOG: Final = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ class AnnuaireSanteClient:
     """A client of the Annuaire Santé.
 
     The FHIR gateway stands under the public web authorities and knows us by an API key: the key goes to its origin
-    alone, and our certificate never goes there.
+    alone, and our certificate never goes there. The extractions (`extractions`) stand under the IGC-Santé on another
+    host, which never sees the key, and sees the certificate for restricted names alone.
 
     Example::
 
@@ -71,13 +74,16 @@ class AnnuaireSanteClient:
 
     Args:
         environment: where the services answer.
+        identity: our certificate, as for `SessionFactory`; opened for the first restricted extraction, and not before.
         api_key: the key of the FHIR gateway; None when it is not called.
         links: what to do with a next link that names another origin but the gateway's path: ``rebase`` it on the
             configured origin, or ``refuse`` it (`ror_sante.api.origins.OriginRule`).
-        retry: when a call is repeated.
+        retry: when a call of the gateway is repeated; the extractions have a policy of their own, more patient.
         timeout: limits of one attempt.
         proxy: the HTTP proxy, named explicitly.
         pool_size: connections kept for each host; take the number of your threads.
+        lend: intermediates for a server that forgets to send its own; they are no anchors.
+        wide_tls12_hosts: hosts whose older TLS 1.2 suites are accepted.
         calls_per_second: how often the gateway is called at most; the quota of an application is 17.
         clock: tests move it.
 
@@ -88,6 +94,7 @@ class AnnuaireSanteClient:
     def __init__(
         self,
         environment: Environment,
+        identity: Presented | None = None,
         *,
         api_key: str | None = None,
         links: Links = "rebase",
@@ -95,11 +102,14 @@ class AnnuaireSanteClient:
         timeout: Timeouts | None = None,
         proxy: Proxy | str | None = None,
         pool_size: int = 32,
+        lend: Iterable[x509.Certificate] = (),
+        wide_tls12_hosts: Iterable[str] = (),
         calls_per_second: float = CALLS_PER_SECOND,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._environment = environment
-        self._key = None if api_key is None else _checked_key(api_key)
+        self._lend, self._wide = tuple(lend), frozenset(host.lower() for host in wide_tls12_hosts)
+        self._key = None if api_key is None else checked_key(api_key)
         self._links: Links = links
         self._retry = retry or RetryPolicy()
         self._timeout = timeout or Timeouts()
@@ -112,15 +122,31 @@ class AnnuaireSanteClient:
         self._doubted: set[str] = set()
         self._sessions: list[RorSession] = []
         self._closed = False
+        self._extractions = partial(
+            ExtractionClient,
+            environment,
+            identity,
+            timeout=self._timeout,
+            proxy=proxy,
+            lend=self._lend,
+            wide_tls12_hosts=self._wide,
+            clock=clock,
+        )
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, *, environment: Environment | None = None, api_key: str | None = None
+        cls,
+        settings: Settings,
+        *,
+        identity: Presented | None = None,
+        environment: Environment | None = None,
+        api_key: str | None = None,
     ) -> Self:
         """Make a client from the settings file and variables.
 
         Args:
             settings: what `load_settings` gave.
+            identity: as the constructor takes it; None opens the configured one for the first restricted extraction.
             environment: a place that replaces the configured one, such as the simulator's.
             api_key: a key that replaces the configured one.
 
@@ -130,15 +156,21 @@ class AnnuaireSanteClient:
         ours, network = settings.annuaire, settings.network
         if api_key is None and ours.api_key_file is not None:
             api_key = read_secret(ours.api_key_file)
-        return cls(
-            environment or settings.resolve_environment(),
+        place = environment or settings.resolve_environment()
+        made = cls(
+            place,
+            identity,
             api_key=api_key,
             links=ours.links,
             retry=RetryPolicy(deadline=network.deadline),
             timeout=Timeouts(connect=network.connect_timeout, read=network.read_timeout),
             proxy=Proxy.from_settings(network),
+            lend=load_intermediates(network.lend_intermediates),
+            wide_tls12_hosts=network.wide_tls12_hosts,
             calls_per_second=ours.calls_per_second,
         )
+        made._extractions = partial(ExtractionClient.from_settings, settings, identity=identity, environment=place)
+        return made
 
     @property
     def environment(self) -> Environment:
@@ -160,6 +192,17 @@ class AnnuaireSanteClient:
                 "environment of your own names it in annuaire_fhir_url.",
             )
         return url.rstrip("/")
+
+    @cached_property
+    def extractions(self) -> ExtractionClient:
+        """The other half of the service: the extraction downloads, on their own host and under their own trust.
+
+        Closed with this client.
+
+        Raises:
+            ConfigurationError: the environment has no address of extractions.
+        """
+        return self._extractions()
 
     # -------------------------------------------------------------- the FHIR gateway
 
@@ -255,7 +298,7 @@ class AnnuaireSanteClient:
             NotFoundError: there is no such resource.
             RorError: as in `search`.
         """
-        _check_type(resource_type)
+        check_type(resource_type)
         check_id(resource_id, hint='A number such as RPPS or FINESS is found by search: {"identifier": "10001234567"}.')
         return Resource.parse(self._get(f"{resource_type}/{resource_id}"), wanted=resource_type)
 
@@ -316,6 +359,8 @@ class AnnuaireSanteClient:
         self._lookahead.settle(SETTLE)
         for session in self._sessions:
             session.close()
+        if "extractions" in vars(self):
+            self.extractions.close()
 
     def __enter__(self) -> Self:
         return self
@@ -345,6 +390,8 @@ class AnnuaireSanteClient:
             timeout=self._timeout,
             proxy=self._proxy,
             pool_size=self._pool_size,
+            lend=self._lend,
+            wide_tls12=urlsplit(self.fhir_base).hostname in self._wide,
             rate=self._rate,
             clock=self._clock,
         )
@@ -364,7 +411,7 @@ class AnnuaireSanteClient:
         restarts: int = _RESTARTS,
         reached: Reached | None = None,
     ) -> PageWalk:
-        _check_type(resource_type)
+        check_type(resource_type)
         given = pairs(params)
         self._warn(resource_type, given)
         if not any(name == "_count" for name, _ in given):
@@ -409,32 +456,5 @@ class AnnuaireSanteClient:
 
     def _needed_key(self) -> str:
         if self._key is None:
-            raise ConfigurationError(
-                "there is no API key for the FHIR gateway: annuaire.api_key_file is missing",
-                hint="Subscribe an application to the API « Annuaire Santé en libre accès » on "
-                "https://portal.api.esante.gouv.fr, and put its key alone in a file that only you can read.",
-            )
+            raise no_key()
         return self._key
-
-
-def _checked_key(key: str) -> Secret:
-    """Take a key as a text that does not show itself.
-
-    Raises:
-        ConfigurationError: it is none; the message does not hold it.
-    """
-    if not _KEY.fullmatch(key):
-        raise ConfigurationError(
-            "the API key of the Annuaire Santé is not one word of visible ASCII characters",
-            hint=f"The file of annuaire.api_key_file holds the key alone on one line, without {KEY_HEADER}: before it.",
-        )
-    return Secret(key)
-
-
-def _check_type(resource_type: str) -> None:
-    if resource_type not in PARAMETERS:
-        raise ConfigurationError(
-            f"{printable(resource_type, 60)!r} is no resource type of the Annuaire Santé; "
-            f"there are {', '.join(PARAMETERS)}",
-            hint="Names are spelt as in FHIR; for anything else there is request().",
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Final
 
-from ror_sante.errors import printable
+from ror_sante.errors import ConfigurationError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +78,20 @@ _ABSENT: Final = {
     "_sort": "results come in the order of internal ids",
     "_since": "changes are found by _lastUpdated",
 }
+
+
+def check_type(resource_type: str) -> None:
+    """Refuse a name that is no resource type of the gateway.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if resource_type not in PARAMETERS:
+        raise ConfigurationError(
+            f"{printable(resource_type, 60)!r} is no resource type of the Annuaire Santé; "
+            f"there are {', '.join(PARAMETERS)}",
+            hint="Names are spelt as in FHIR; for anything else there is request().",
+        )
 
 
 def doubts(resource_type: str, params: list[tuple[str, str]]) -> Iterator[str]:

@@ -157,6 +157,8 @@ class _Annuaire:
             retry=RetryPolicy.none(),
             timeout=self._timeouts,
             proxy=Proxy.from_settings(self._network),
+            lend=load_intermediates(self._network.lend_intermediates),
+            wide_tls12_hosts=self._network.wide_tls12_hosts,
         )
         self._made.append(client)
         return client

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ror_sante._version import __version__
 from ror_sante.api.annuaire.parameters import PARAMETERS
 from ror_sante.errors import (
     ApiError,
@@ -28,12 +27,13 @@ from ror_sante.errors import (
     printable,
 )
 from ror_sante.http.clock import SYSTEM_CLOCK
+from ror_sante.sync.annuaire.copies import ABOUT, Changes, Copy, copy_of, write
 from ror_sante.sync.annuaire.fold import fold, names
 from ror_sante.sync.annuaire.spool import Note, Spool
-from ror_sante.sync.files import private_folder, remove, sync_folder, write_private
+from ror_sante.sync.files import private_folder, remove, sync_folder
 from ror_sante.sync.lock import locked
 from ror_sante.sync.progress import Silent
-from ror_sante.sync.snapshot import MANIFEST, FileOf, current_name, is_placed, new_name, place, publish, snapshot_path
+from ror_sante.sync.snapshot import MANIFEST, is_placed, new_name, place, publish
 from ror_sante.sync.state import server_time, written
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 WINDOW: Final = timedelta(days=30)
 OVERLAP: Final = 600.0  # seconds: a change may be seen by searches some time after the date that it bears
 CHANGES: Final = "changes"
-ABOUT: Final = "changes.json"
 
 _WORK: Final = ".work"
 _CHANGED: Final = "changed"
@@ -57,55 +56,6 @@ _STARTS: Final = 3  # searches begun in one run, when the service loses the next
 _FRESH: Final = timedelta(days=2)  # how long the work of a dead run is worth being taken up
 _WAITS: Final = (30.0, 60.0, 120.0, 240.0, 480.0)  # seconds; long runs of 502 are known (issues 331, 372, 405)
 _TOLD: Final = 25  # pages a step
-
-
-class Copy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a copy holds, and where the next changes start: the ``manifest.json`` beside its files.
-
-    Attributes:
-        format: of this file.
-        type: of the resources.
-        service: the FHIR base that was asked.
-        cursor: the server's time when the last search began; the next changes start there.
-        scanned: the server's time when the full scan began that all goes back to.
-        active: the file of the records in force.
-        deactivated: the file of the others.
-        software: name and version.
-    """
-
-    format: int = 1
-    type: str
-    service: str
-    cursor: datetime
-    scanned: datetime
-    active: FileOf
-    deactivated: FileOf
-    software: str = f"ror-sante/{__version__}"
-
-
-class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What changed between two runs: the ``changes.json`` beside its files.
-
-    Attributes:
-        format: of this file.
-        type: of the resources.
-        service: the FHIR base that was asked.
-        since: the server's time from which it was asked, the overlap not counted.
-        until: the server's time when it was asked.
-        active: the file of the records that are new or edited.
-        deactivated: the file of those that should be let go.
-    """
-
-    format: int = 1
-    type: str
-    service: str
-    since: datetime
-    until: datetime
-    active: FileOf
-    deactivated: FileOf
-
-
-_COPY: Final = msgspec.json.Decoder(Copy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,28 +144,6 @@ def _mirrored(
                 run.check_window()
         for run in runs:
             yield run.result(full=full)
-
-
-def copy_of(folder: Path) -> tuple[Path, Copy] | None:
-    """Give the copy of one type, and what its manifest says; None when there is none (yet).
-
-    Args:
-        folder: ``TYPE`` in the output folder.
-
-    Raises:
-        SyncError: the copy cannot be read.
-    """
-    name = current_name(folder)
-    if not name:
-        return None
-    where = snapshot_path(folder, name)
-    try:
-        return where, _COPY.decode((where / MANIFEST).read_bytes())
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SyncError(
-            f"the copy in {where} cannot be read: its {MANIFEST} is missing or damaged",
-            hint="Put it back, or scan again with --full.",
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -382,7 +310,7 @@ class _Run:
                 active=folded.active,
                 deactivated=folded.deactivated,
             )
-            _write(made, MANIFEST, copy)
+            write(made, MANIFEST, copy)
             place(self.folder, made, note.name)
         publish(self.folder, note.name)
 
@@ -397,7 +325,7 @@ class _Run:
     def _move_on(self, note: Note) -> None:
         """Remember that nothing has changed since."""
         where, copy = self._published()
-        _write(where, MANIFEST, msgspec.structs.replace(copy, cursor=note.begun))
+        write(where, MANIFEST, msgspec.structs.replace(copy, cursor=note.begun))
 
     def _placed_changes(self, note: Note, changed: Folded, since: datetime) -> Path | None:
         """Put what changed where its reader finds it, before the copy moves on: once, whatever stops the run."""
@@ -414,12 +342,8 @@ class _Run:
                 active=changed.active,
                 deactivated=changed.deactivated,
             )
-            _write(made, ABOUT, about)
+            write(made, ABOUT, about)
             sync_folder(made)
             made.rename(place)
             sync_folder(place.parent)
         return place
-
-
-def _write(folder: Path, name: str, about: Copy | Changes) -> None:
-    write_private(folder / name, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
