@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ror_sante.api.annuaire.client import AnnuaireSanteClient
 from ror_sante.cli import main
 from ror_sante.cli import simulator as simulator_verb
 from ror_sante.simulator.server import Simulator
+from ror_sante.sync.annuaire.download import download
+from ror_sante.sync.annuaire.reading import Extraction
 from tests.support.waiting import free_port, until
 
 if TYPE_CHECKING:
@@ -89,6 +92,26 @@ def test_faults_are_in_force_before_it_says_that_it_is_ready(
     monkeypatch.setattr(Simulator, "fault", lambda self, name, times: orders.append((name, times)))
     assert run("simulator", "--size", "5", "--fault", "403", "--fault", "slow:2").code == 0
     assert orders == [("403", None), ("slow", 2)]
+
+
+def test_the_extractions_have_the_length_that_was_asked_for(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As many rows of activities come out of the file that it serves."""
+    rows: list[int] = []
+
+    def count(running: Simulator, _settings: Path) -> None:
+        with AnnuaireSanteClient(running.environment) as annuaire:
+            path = download(annuaire.extractions, "PS_LibreAcces", tmp_path / "out").path
+        with Extraction(path) as extraction:
+            rows.append(sum(1 for _ in extraction.rows()))
+
+    done = threading.Event()
+    done.set()
+    monkeypatch.setattr(simulator_verb, "_stopped_by_signals", lambda: contextlib.nullcontext(done))
+    monkeypatch.setattr(simulator_verb, "_tell", count)
+    assert run("simulator", "--size", "5", "--extraction-rows", "321").code == 0
+    assert rows == [321]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ror_sante.pki.identity import ClientIdentity
     from ror_sante.simulator.pki import SimulatorPki
     from ror_sante.simulator.server import Simulator
+    from ror_sante.simulator.variants import Variants
 
 # Where certs-test/make.py writes the passphrase of each of its P12.
 _BESIDE: Final = "passphrase.txt"
@@ -191,6 +192,13 @@ def simulator_class() -> type[Simulator]:
     from ror_sante.simulator.server import Simulator
 
     return Simulator
+
+
+def variants_class() -> type[Variants]:
+    """Import the switches of the simulator."""
+    from ror_sante.simulator.variants import Variants
+
+    return Variants
 
 
 def pki_of(folder: Path) -> SimulatorPki:

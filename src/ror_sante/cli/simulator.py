@@ -15,7 +15,7 @@ import click
 
 from ror_sante.api.inter_ror.regions import chosen
 from ror_sante.cli.files import private_text
-from ror_sante.cli.place import pki_of, simulator_class
+from ror_sante.cli.place import pki_of, simulator_class, variants_class
 from ror_sante.cli.verb import Verb, ending
 
 if TYPE_CHECKING:
@@ -49,6 +49,14 @@ if TYPE_CHECKING:
 @click.option("--ready-file", type=click.Path(path_type=Path), metavar="FILE", help="Written once it answers.")
 @click.option("--pki", type=click.Path(path_type=Path), metavar="DIR", help="The PKI of certs-test/make.py.")
 @click.option("--size", type=click.IntRange(1), default=5000, show_default=True, metavar="N", help="Care services.")
+@click.option(
+    "--extraction-rows",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    metavar="N",
+    help="Rows of each extraction of the Annuaire Santé.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Of the made-up data.")
 def simulator(
     *,
@@ -59,6 +67,7 @@ def simulator(
     ready_file: Path | None,
     pki: Path | None,
     size: int,
+    extraction_rows: int,
     seed: int,
 ) -> int:
     """Run a stand-in of the services on this machine.
@@ -72,7 +81,8 @@ def simulator(
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(_stopped_by_signals())
         folder = out if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ror-sante-")))
-        running = stack.enter_context(made(tree, port=port, size=size, seed=seed))
+        variants = variants_class()(extraction_rows=extraction_rows)
+        running = stack.enter_context(made(tree, port=port, size=size, seed=seed, variants=variants))
         for word in faults:
             name, times = _fault(word)
             running.fault(name, times=times)
