@@ -17,6 +17,7 @@ from ror_sante.api.query import HealthcareServiceQuery, LocationQuery
 from ror_sante.errors import ConfigurationError, IdentityError, RorError
 from ror_sante.http.retry import RetryPolicy
 from ror_sante.http.session import Timeouts
+from ror_sante.pki.identity import ClientIdentity
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.simulator.server import Simulator
 
@@ -400,6 +401,19 @@ def test_mutual_tls_is_each_regions_own(simulator: Simulator, elsewhere: Simulat
     assert (account["93"].outcome, account["93"].reason) in [("failed", "identity"), ("refused", "tls")]
     assert (account["84"].outcome, account["84"].reason) == ("failed", "identity")
     assert isinstance(account["84"].error, IdentityError)
+
+
+def test_a_certificate_of_many_regions_is_opened_once(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening a P12 takes its time by design; eighteen regions that share one wait for it once."""
+    opened: list[object] = []
+    real = ClientIdentity.from_p12
+    monkeypatch.setattr(ClientIdentity, "from_p12", lambda *about, **how: opened.append(about) or real(*about, **how))
+    file = simulator.write_config(tmp_path, regions="11,53,94")
+    with InterRorClient.from_settings(load_settings(file)) as client:
+        assert client.client_of("11") is not client.client_of("53")
+    assert len(opened) == 1
 
 
 def test_csd_is_refused_with_what_to_use(simulator: Simulator, tmp_path: Path) -> None:

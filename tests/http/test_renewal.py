@@ -589,6 +589,31 @@ def test_the_log_warns_once_a_day_from_sixty_days_on(pki, issue, hand, caplog) -
     assert ["Plan the renewal" in steps[1][0], "this week" in steps[2][0], "now" in steps[3][0]] == [True] * 3
 
 
+def test_a_shared_source_is_opened_once_until_its_file_changes(pki, tmp_path: Path) -> None:
+    """Eighteen regions with one certificate wait for one P12; without a file nothing tells of a change."""
+    opened: list[str] = []
+    path = tmp_path / "client.p12"
+    path.write_bytes(b"one")
+
+    def load(name: str) -> ClientIdentity:
+        opened.append(name)
+        return pki.identity()
+
+    following = IdentitySource(lambda: load("next"), files=[path])
+    source = IdentitySource(lambda: load("own"), files=[path], successor=following).shared()
+    assert source.load() is source.load()
+    assert source.successor is not None
+    assert source.successor.load() is source.successor.load()
+    assert opened == ["own", "next"]
+    path.write_bytes(b"another")
+    source.load()
+    assert opened == ["own", "next", "own"]
+    restless = IdentitySource(lambda: load("each time")).shared()
+    restless.load()
+    restless.load()
+    assert opened[-2:] == ["each time"] * 2
+
+
 def test_neither_source_nor_holder_travels_or_tells(tmp_path, pki, issue, write, follow) -> None:
     """No passphrase in a repr, no pickle of either."""
     path = write(tmp_path / "client.p12", issue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -83,6 +84,15 @@ class IdentitySource:
         following = None if self.successor is None else self.successor.through(step)
         return IdentitySource(lambda: step(self._load()), files=self.files, successor=following)
 
+    def shared(self) -> IdentitySource:
+        """Give this source for many who present the same identity: it is opened once, and again when a file changes.
+
+        A source without files is opened each time: nothing tells when it has something new.
+        """
+        following = None if self.successor is None else self.successor.shared()
+        once = _Once(self) if self.files else self.load
+        return IdentitySource(once, files=self.files, successor=following)
+
     def load(self) -> ClientIdentity:
         """Open the identity; a file that is written at the same time is read again.
 
@@ -123,6 +133,25 @@ class IdentitySource:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an IdentitySource cannot be pickled: it may hold a passphrase")
+
+
+class _Once:
+    """What a source held when its files were last seen to change."""
+
+    __slots__ = ("_identity", "_lock", "_marks", "_source")
+
+    def __init__(self, source: IdentitySource) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._identity: ClientIdentity | None = None
+        self._marks: object = None
+
+    def __call__(self) -> ClientIdentity:
+        with self._lock:
+            marks = self._source.marks()
+            if self._identity is None or marks != self._marks:
+                self._identity, self._marks = self._source.load(), marks
+            return self._identity
 
 
 class _Asked:

@@ -147,7 +147,7 @@ class _Opener:
     def _identity(self, place: RegionalPlace) -> Presented:
         if place.identity not in self._identities:
             table = self._settings.identity_named(place.identity, by=place.name)
-            self._identities[place.identity] = IdentitySource.from_settings(table, ask=self._ask)
+            self._identities[place.identity] = IdentitySource.from_settings(table, ask=self._ask).shared()
         return self._identities[place.identity]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -133,8 +134,14 @@ class _InterRor:
         if place.client_secret_file is not None:
             return None
         if place.identity == (settings.inter_ror.identity or settings.rorn.identity):
-            return self._ground.source(INTER_ROR)
+            return self._common
         return source_of(lambda: IdentitySource.from_settings(settings.identity_named(place.identity, by=place.name)))
+
+    @cached_property
+    def _common(self) -> IdentitySource | None:
+        """Opened once, and not for each region: a P12 takes its time by design."""
+        source = self._ground.source(INTER_ROR)
+        return None if source is None else source.shared()
 
 
 INTER_ROR_SERVICE: Final = Service(title=_TITLE, ladder=ladder, absent=absent)
