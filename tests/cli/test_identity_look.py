@@ -71,6 +71,33 @@ def test_monitoring_reads_its_own_formats(run: Any, p12: Any) -> None:
     assert run("identity", "expires", path, "--format", "nagios", "--within", "99999d").out.startswith("WARNING - ")
 
 
+def test_monitoring_is_told_why_there_is_no_date(run: Any, tmp_path: Path, pki: SimulatorPki) -> None:
+    """A plugin of Nagios speaks on stdout: UNKNOWN goes with exit code 3, CRITICAL with 2. A person reads stderr."""
+    (tmp_path / "cut.p12").write_bytes(pki.p12(pki.client(), "xyzzy")[:2000])
+    for name, code, word in (("cut.p12", 3, "UNKNOWN - no certificate"), ("none.p12", 2, "CRITICAL - the certificate")):
+        done = run("identity", "expires", tmp_path / name, "--format", "nagios")
+        assert (done.code, done.out.startswith(word), len(done.out.splitlines())) == (code, True, 1)
+        assert run("identity", "expires", tmp_path / name).out == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"\xfe\xed\xfe\xed" + bytes(60), "keytool -importkeystore"),
+        (b"<!doctype html>", "fetch the file again"),
+        (b"\x30\x82\x10\x00" + bytes(60), "Copy it again, in binary mode"),
+        (b"-----BEGIN PRIVATE KEY-----\n", "Give certificates in PEM or DER"),
+    ],
+    ids=["keystore", "page", "cut", "key"],
+)
+def test_a_file_without_certificates_is_told_apart(run: Any, tmp_path: Path, content: bytes, advice: str) -> None:
+    """What to do depends on what it is, for every verb that looks."""
+    (tmp_path / "client.p12").write_bytes(content)
+    for verb in ("show", "verify", "dn"):
+        done = run("identity", verb, tmp_path / "client.p12")
+        assert (done.code, advice in done.err) == (3, True), done.err
+
+
 def test_a_time_that_is_none_is_wrong_usage(run: Any, p12: Any) -> None:
     """Days and weeks alone are counted."""
     done = run("identity", "expires", p12(), "--within", "soon")

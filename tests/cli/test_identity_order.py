@@ -273,6 +273,23 @@ def test_harden_with_a_wrong_passphrase_makes_nothing(run: Callable[..., Any], f
     assert not list(files.folder.glob("*hardened*"))
 
 
+def test_harden_tells_of_a_missing_authority_and_of_a_key_in_clear(
+    run: Callable[..., Any], here: Path, pki: SimulatorPki
+) -> None:
+    """The P12 is written all the same, for its owner has nothing better; given the authority, it is whole."""
+    data = pki.p12(pki.client(), PASSPHRASE, intermediates=False, root=False, shape="clear")
+    (here / "alone.p12").write_bytes(data)
+    (here / "aci.pem").write_bytes(pki.intermediate.pem_chain())
+    (here / "root.pem").write_bytes(pki.root_pem())
+    words = ["harden", "alone.p12", "--passphrase-file", "client.pass", "--compatible", "--out"]
+    cut = run("identity", *words, "cut.p12")
+    assert (cut.code, "warning: the chain stops at CLIENT_WS_RORN" in cut.err) == (0, True)
+    assert "before     not encrypted" in cut.out
+    whole = run("identity", *words, "whole.p12", "--intermediates", "aci.pem", "--intermediates", "root.pem")
+    assert "the chain stops" not in whole.err
+    assert len(ClientIdentity.from_p12(here / "whole.p12", PASSPHRASE).chain) == 2
+
+
 def test_harden_needs_a_passphrase(run: Callable[..., Any], files: Any) -> None:
     """None was given and nobody can be asked: exit code 2."""
     done = run("identity", "harden", files.folder / "client.p12")

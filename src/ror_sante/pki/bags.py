@@ -37,6 +37,13 @@ class Outline:
     hidden_parts: int
     protections: tuple[Protection, ...]
 
+    @property
+    def protection(self) -> str | None:
+        """How the first key is encrypted, in words; None when no key shows."""
+        if self.clear_keys:
+            return "not encrypted"
+        return str(self.protections[0]) if self.protections else None
+
 
 def outline(data: bytes) -> Outline | None:
     """Read the outline of a P12 in DER; None when it is not one, or is in BER.

@@ -47,18 +47,30 @@ def check_bundle(identity: ClientIdentity, *, at: datetime) -> tuple[Finding, ..
     Raises:
         IdentityError: it can never serve: another product or family, no chain; all findings are in it.
     """
-    if identity.root is None:
-        last = identity.chain[-1]
-        raise IncompleteChainError(
-            f"the chain stops at {common_name(last)}: the certificate of its issuer, {describe_name(last.issuer)}, "
-            "is missing",
-            hint="Give it with --intermediates; a P12 without it is refused by every server.",
-        )
+    for finding in stops_short(identity):
+        raise IncompleteChainError(finding.message, hint=finding.hint)
+    assert identity.root is not None  # noqa: S101  for the type checker: the chain does not stop short
     found = identity.verify(TrustAnchor(identity.root, "its own root"), at=at)
     error = gravest(finding for finding in found if finding.code not in _DATES)
     if error is not None:
         raise error
     return tuple(finding for finding in found if finding.code != "unencrypted-key")
+
+
+def stops_short(identity: ClientIdentity) -> tuple[Finding, ...]:
+    """Tell, as a warning, that a chain ends at no root: whoever asks decides whether that is an error."""
+    if identity.root is not None:
+        return ()
+    last = identity.chain[-1]
+    missing = f"the certificate of its issuer, {describe_name(last.issuer)}, is missing"
+    return (
+        Finding(
+            "incomplete-chain",
+            f"the chain stops at {common_name(last)}: {missing}",
+            "Give it with --intermediates; a P12 without it is refused by every server.",
+            Severity.WARNING,
+        ),
+    )
 
 
 def write_bundle(

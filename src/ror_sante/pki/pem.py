@@ -56,7 +56,18 @@ def read_certificates(data: bytes, *, name: str) -> tuple[x509.Certificate, ...]
             return sound
     raise Pkcs12Error(
         f"no certificate can be read from {name}: {_reason(data)}",
-        hint="Give certificates in PEM or DER (.pem, .crt, .cer), or a PKCS#7 bundle (.p7b).",
+        hint=_advice(data),
+    )
+
+
+def _advice(data: bytes) -> str:
+    """Say what to do with a file that holds no certificate, by what it is."""
+    known = pem_labels(data) or outline(data)
+    advice = "" if known else recognise(data)[1]
+    return advice or (
+        "Give certificates in PEM or DER (.pem, .crt, .cer), or a PKCS#7 bundle (.p7b)."
+        if known
+        else "Copy it again, in binary mode, and compare the sizes. Certificates come in PEM, DER, PKCS#7 or a P12."
     )
 
 

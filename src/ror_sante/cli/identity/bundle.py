@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ror_sante.settings import Secret
 
 _COMPATIBLE = "3DES and SHA-1, for a tool that knows nothing better; never RC2."
+INTERMEDIATES = "Authorities that neither the file nor ror-sante holds; repeat it for more."
 _NEW = "The passphrase of the P12; default: the one of the key."
 
 
@@ -41,7 +42,7 @@ _NEW = "The passphrase of the P12; default: the one of the key."
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="Authorities that neither the file nor ror-sante holds; repeat it for more.",
+    help=INTERMEDIATES,
 )
 @click.option("--out", type=click.Path(path_type=Path), default="client.p12", show_default=True, metavar="FILE")
 @click.option("--with-root", is_flag=True, help="Put the root in too; servers do not need it.")
@@ -88,7 +89,7 @@ def put(identity: ClientIdentity, passphrase: Secret, out: Path, *, root: bool, 
     data = write_bundle(identity, passphrase, root=root, compatible=compatible)
     write_new({out: data})
     shape = outline(data)
-    sealed = shape.protections[0] if shape and shape.protections else "encrypted"
+    sealed = (shape and shape.protection) or "encrypted"
     held = [*identity.chain, *([identity.root] if root and identity.root else [])]
     added = ", ".join(common_name(one) for one in identity.supplied)
     return (

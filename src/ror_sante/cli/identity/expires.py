@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -13,10 +14,12 @@ import click
 
 from ror_sante.cli.identity.looking import look
 from ror_sante.cli.verb import Verb, ending
-from ror_sante.errors import printable
+from ror_sante.errors import IdentityError, RorError, printable
 from ror_sante.pki.names import common_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ror_sante.cli.identity.looking import Look
 
 _SPAN: Final = re.compile(r"([0-9]{1,5})(d|w)")
@@ -62,10 +65,24 @@ def expires(*, file: Path | None, within: timedelta, style: str, passphrase_file
     A passphrase is needed only where the certificates are encrypted too: not for a P12 of the platform. The dates
     are read, not verified. One that is not valid yet is a bad verdict too.
     """
-    seen, at = look(file, passphrase_file), datetime.now(UTC)
+    with _told_to_nagios(style):
+        seen = look(file, passphrase_file)
+    at = datetime.now(UTC)
     bad = seen.validity.needs_renewal(at=at, within=within) or not seen.validity.is_valid(at)
     sys.stdout.write(_WRITERS[style](seen, at, bad))
     return int(bad)
+
+
+@contextlib.contextmanager
+def _told_to_nagios(style: str) -> Iterator[None]:
+    """Put what went wrong on stdout too, where monitoring looks; its word fits the exit code that follows (2 or 3)."""
+    try:
+        yield
+    except RorError as error:
+        if style == "nagios":
+            word = "UNKNOWN" if isinstance(error, IdentityError) else "CRITICAL"
+            sys.stdout.write(f"{word} - {printable(error.message, 400)}\n")
+        raise
 
 
 def _days(seen: Look, at: datetime) -> int:

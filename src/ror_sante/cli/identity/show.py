@@ -67,7 +67,7 @@ def _file(seen: Look) -> dict[str, Any]:
     return {
         "file": str(seen.path),
         "private_key": opened is not None or hidden,
-        "protection": str(shape.protections[0]) if shape is not None and shape.protections else None,
+        "protection": None if shape is None else shape.protection,
         "opened": opened is not None,
         "notes": [{"code": note.code, "message": note.message, "hint": note.hint} for note in notes],
         "verified": False,
