@@ -15,6 +15,7 @@ from OpenSSL import SSL
 
 from ror_sante.errors import (
     ClientRejectedError,
+    ConfigurationError,
     ServerNotTrustedError,
     TimedOutError,
     TransportError,
@@ -202,6 +203,24 @@ def test_a_name_without_address_and_a_closed_port_tell_their_step(session) -> No
         receipt = failed.value.receipt
         assert (receipt.failed, len(receipt.tried), receipt.protocol) == (step, tried, "")
     assert receipt.tried[0].outcome == "refused"
+
+
+def test_what_cannot_be_a_name_is_a_fault_of_the_call(session) -> None:
+    """A label of more than 63 characters: no resolver is asked, and nothing is repeated."""
+    target = SimpleNamespace(url=f"https://{'a' * 64}.test")
+    with session(target) as calls, pytest.raises(ConfigurationError, match="cannot be sent"):
+        calls.get(target.url)
+
+
+def test_a_connection_that_is_closed_already_needs_no_quiet(pki, serve) -> None:
+    """A server may close with its answer, before the connection could move to the context that watches nothing."""
+    server = serve()
+    context = build_context(pki.identity(), pki.anchor)
+    secure = context.wrap_socket(socket.create_connection(("127.0.0.1", server.port)), server_hostname="localhost")
+    secure.close()
+    secure.hush()
+
+    assert secure.context is context
 
 
 def test_an_answer_that_does_not_come_brings_the_receipt_of_its_connection(adapter, serve) -> None:

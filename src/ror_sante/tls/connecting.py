@@ -6,7 +6,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 
 from ror_sante.tls.cancel import check_cancelled, current
 
@@ -27,6 +27,7 @@ def connected(connection: HTTPConnection, sighting: Sighting) -> socket.socket:
 
     Raises:
         NameResolutionError: the name has no address.
+        LocationParseError: it cannot be a name.
         ConnectTimeoutError: the last address did not answer in time.
         NewConnectionError: the last address refused.
     """
@@ -36,7 +37,7 @@ def connected(connection: HTTPConnection, sighting: Sighting) -> socket.socket:
     except socket.gaierror as error:
         raise NameResolutionError(connection.host, connection, error) from error
     except UnicodeError as error:
-        raise NewConnectionError(connection, f"Failed to establish a new connection: {error}") from error
+        raise LocationParseError(f"{connection.host!r}: {error}") from error
     try:
         return first_of(addresses, sighting, timeout=timeout, options=connection.socket_options or ())
     except TimeoutError as error:
