@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ror_sante.disk import write_new, write_private
+from ror_sante.disk import private_folder, write_new, write_private
 from ror_sante.errors import ConfigurationError
 
 # The kernel's own limit stands for a full disk: a write beyond it fails in the middle of the file.
@@ -119,3 +119,16 @@ def test_a_private_file_replaces_the_old_one_in_one_step(tmp_path: Path) -> None
     with path.open("rb") as held:
         write_private(path, b"new")
         assert (held.read(), path.read_bytes(), mode(path)) == (b"old", b"new", 0o600)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o1777, 0o1777), (0o755, 0o700)])
+def test_a_folder_is_closed_to_others_unless_it_is_everybodys(tmp_path: Path, before: int, after: int) -> None:
+    """`--out /tmp` must not close /tmp to the machine; a folder in it is made and closed."""
+    tmp_path.chmod(before)
+    if before & stat.S_ISVTX:
+        with pytest.raises(ConfigurationError, match="shared by the users"):
+            private_folder(tmp_path)
+    else:
+        private_folder(tmp_path)
+    assert mode(tmp_path) == after
+    assert mode(private_folder(tmp_path / "a" / "b")) == 0o700

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ror_sante.errors import ConfigurationError, printable
@@ -28,11 +29,17 @@ def private_folder(folder: Path) -> Path:
         The same path.
 
     Raises:
+        ConfigurationError: it is there and belongs to all, such as ``/tmp``: closing it would stop the machine.
         OSError: it cannot be made.
     """
     missing = [place for place in folder.parents if not place.exists()]
     for place in [*reversed(missing), folder]:
         place.mkdir(exist_ok=True)
+        if place.stat().st_mode & stat.S_ISVTX:
+            raise ConfigurationError(
+                f"{printable(place)} is shared by the users of this machine, and ours must be closed to others",
+                hint="Name a folder of its own in it.",
+            )
         place.chmod(0o700)  # at once: under a umask of 0177 we could not enter it ourselves
     return folder
 

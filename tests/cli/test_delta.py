@@ -64,10 +64,18 @@ def test_one_file_brings_no_warning(simulator: Simulator, run: Callable[..., Any
     assert "warning" not in ran.err
 
 
-@pytest.mark.parametrize("words", [(), ("--since", "soon"), ("--overlap", "-1"), ("--region", "../x")])
+@pytest.mark.parametrize(
+    "words", [(), ("--since", "soon"), ("--overlap", "-1"), ("--since", "2026", "--region", "../x")]
+)
 def test_wrong_usage(delta: Any, words: tuple[str, ...]) -> None:
-    """No start, no time, no overlap, no region."""
+    """No start, no time, no overlap, no region: what the service would answer with nothing is not asked."""
     assert delta(*words).code == 2
+
+
+def test_a_region_has_a_name(delta: Any, simulator: Simulator) -> None:
+    """The service is asked by its code."""
+    assert delta("--since", "2020-01-01", "--region", "bretagne").code == 0
+    assert {value[-3:] for seen in simulator.requests for name, value in seen.params if name == "_tag"} == {"|53"}
 
 
 def test_a_lock_that_is_held_ends_with_7(delta: Any, tmp_path: Path) -> None:

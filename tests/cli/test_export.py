@@ -87,10 +87,22 @@ def test_one_thing_at_a_time(export: Any, words: tuple[str, ...]) -> None:
     assert "one of --all, --region and --resume" in ran.err
 
 
-def test_nothing_to_resume_is_usage(export: Any) -> None:
-    """Exit 2, and no advice to resume."""
+def test_a_region_has_a_code_and_a_name(export: Any, tmp_path: Path) -> None:
+    """Both serve; one that is neither is refused with what is close, before anything is sent or made."""
+    assert export("--region", "ile de france", "--region", "84").code == 0
+    assert json.loads((tmp_path / "out/current/manifest.json").read_bytes())["regions"] == ["11", "84"]
+    for wrong, hint in (("Brtagne", "Bretagne (53)"), ("1", '"01" is Guadeloupe'), ("99", "52 Pays de la Loire")):
+        ran = export("--region", wrong, "--out", tmp_path / "other")
+        assert (ran.code, hint in ran.err) == (2, True)
+    assert export("--region", "11", "--region", "Île-de-France", "--out", tmp_path / "other").code == 2
+    assert not (tmp_path / "other").exists()
+
+
+def test_nothing_to_resume_is_usage(export: Any, tmp_path: Path) -> None:
+    """Exit 2, no advice to resume, and no folder is made."""
     ran = export("--resume")
     assert ran.code == 2
+    assert not (tmp_path / "out").exists()
     assert "nothing to resume" in ran.err
     assert "goes on from here" not in ran.err
 

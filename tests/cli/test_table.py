@@ -104,6 +104,15 @@ def test_words_that_repeat_are_said_once(capsys: pytest.CaptureFixture[str]) -> 
     assert printed(capsys, offer)[1] == ["1", "A, B"]
 
 
+@pytest.mark.parametrize(
+    ("name", "cells"), [("Urgences de nuit", ["1", "Urgences de nuit"]), ("Nuit", ["1", "Nuit", "URGENCES"])]
+)
+def test_what_the_name_says_is_not_said_again(capsys: pytest.CaptureFixture[str], name: str, cells: list[str]) -> None:
+    """The activity has no column of its own where each name holds it."""
+    offer = resource("HealthcareService", name=name, specialty=[{"text": "URGENCES"}])
+    assert printed(capsys, offer)[1] == cells
+
+
 def test_numbers_stay_whole_when_names_are_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +137,7 @@ def test_the_full_offer_names_what_belongs_to_it(run: Callable[..., Any], bench:
         "rorn", "search", "HealthcareService", "--full-offer", "--max", "2", "--format", "table", "--config", bench
     )
     heading, *lines = done.out.splitlines()
-    assert heading.split() == ["id", "name", "activity", "organization", "city", "phone"]
+    assert heading.split() == ["id", "name", "organization", "city", "phone"]
     assert len(lines) == 2
     assert all(re.search(r"01 99 00 \d\d \d\d$", line.rstrip()) for line in lines)
     asked = next(seen.params for seen in simulator.requests if seen.path.endswith("/HealthcareService"))

@@ -12,6 +12,7 @@ import click
 from ror_sante.cli.audit import note
 from ror_sante.cli.long_job import StepLines, signals_reach_us, told
 from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.region import about_regions
 from ror_sante.cli.verb import Verb, ending, listed, run_id
 from ror_sante.sync.delta import Plan
 from ror_sante.sync.delta import delta as fetch
@@ -41,7 +42,7 @@ _BLIND = (
 )
 @click.option("--since", "start", metavar="TIME", help="Where to start; without a zone it is UTC.")
 @click.option("--state", type=click.Path(path_type=Path), metavar="FILE", help="Remembers how far the deltas came.")
-@click.option("--region", "regions", multiple=True, metavar="CODE", help="Source region, such as 11; repeat it.")
+@about_regions
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -15,6 +15,7 @@ from ror_sante.cli.audit import note
 from ror_sante.cli.failures import tell
 from ror_sante.cli.long_job import signals_reach_us, told, watching
 from ror_sante.cli.place import Flags, opened
+from ror_sante.cli.region import about_regions
 from ror_sante.cli.verb import Verb, ending
 from ror_sante.errors import printable
 from ror_sante.sync.export import Options, Selection, ShrunkError
@@ -40,7 +41,7 @@ _CODES = (0, 1, 2, 3, 4, 5, 7, 130, 143)
         "ror-sante rorn export --resume --out ror",
     ),
 )
-@click.option("--region", "regions", multiple=True, metavar="CODE", help="Source region, such as 11; repeat it.")
+@about_regions
 @click.option("--all", "everything", is_flag=True, help="The whole nation.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Where the copy goes.")
 @click.option("--resume", is_flag=True, help="Go on with the run that stopped in DIR.")

@@ -112,6 +112,12 @@ def _city(address: Address | None) -> str:
     return "" if address is None else address.city
 
 
+def _activity(offer: HealthcareServiceView) -> str:
+    """Name what is done there, unless the name of the offer says it already."""
+    words = _words(offer.activities)
+    return "" if words.casefold() in offer.name.casefold() else words
+
+
 def _owner(offer: HealthcareServiceView) -> str:
     """Name the site, which people know; the unit where there is no site."""
     return _name(offer.establishment or offer.organization)
@@ -151,7 +157,7 @@ _COLUMNS: Final[dict[type[View], Columns]] = {
     HealthcareServiceView: (
         ("id", _id),
         ("name", _name),
-        ("activity", lambda offer: _words(offer.activities)),
+        ("activity", _activity),
         ("organization", _owner),
         ("city", lambda offer: _city(offer.address)),
         ("phone", _phone),

@@ -147,6 +147,8 @@ def export(
         RorError: the same, for the reasons of any call.
         OSError: the disk.
     """
+    if selection is None and not (folder / _WORK).is_dir():
+        raise _nothing_to_resume()  # before the folder is made
     with locked(folder):
         work = _Work(folder)
         attempt = work.last(client) if selection is None else work.new(_begun(client, selection))
@@ -235,9 +237,7 @@ class _Work:
         """
         found = [attempt for path in self._attempts() if (attempt := _Attempt(path)).usable]
         if not found:
-            raise ConfigurationError(
-                "there is nothing to resume in this folder", hint="Start a run with --all or --region."
-            )
+            raise _nothing_to_resume()
         if found[-1].begun.service != client.environment.fhir_base:
             raise ConfigurationError(
                 "the run that stopped asked another service than the configured one",
@@ -248,6 +248,10 @@ class _Work:
 
     def _attempts(self) -> list[Path]:
         return sorted(path for path in self._folder.iterdir() if _ATTEMPT.fullmatch(path.name))
+
+
+def _nothing_to_resume() -> ConfigurationError:
+    return ConfigurationError("there is nothing to resume in this folder", hint="Start a run with --all or --region.")
 
 
 def _check(begun: Begun) -> None:
