@@ -158,6 +158,33 @@ def test_check_tells_everything_that_is_wrong(run: Callable[..., Any], files: An
     assert "none.key" in done.err
 
 
+def test_check_looks_at_each_region(run: Callable[..., Any], files: Any) -> None:
+    """One that leads nowhere is told beside one that is well; what it leaves out is taken from the common tables."""
+    table = "[inter_ror.regions.{}]\n{}\n".format
+    address = 'base_url = "https://ror.example/fhir"'
+    good = [table("53", address), table("Corse", f'{address}\nclient_secret_file = "client.pass"')]
+    path = files.write('environment = "bench"\n' + IDENTITY + ACCOUNT + BENCH + "\n" + "".join(good))
+    done = run("config", "check", "--config", path)
+    assert (done.code, done.err) == (0, "")
+    assert "region Bretagne (53): https://ror.example/fhir\n" in done.out
+    assert "region Corse (94): https://ror.example/fhir\n" in done.out
+    bad = [table("11", 'protocol = "csd"'), table("84", f'{address}\nidentity = "other"')]
+    path = files.write('environment = "bench"\n' + IDENTITY + BENCH + "\n" + "".join([*bad, *good]))
+    done = run("config", "check", "--config", path)
+    assert done.code == 2
+    for told in ("regions.11.protocol is csd", "inter_ror.regions.84 lacks client_id", "regions.53 lacks client_id"):
+        assert told in done.err
+
+
+def test_check_tells_a_search_that_is_configured_as_csd(run: Callable[..., Any], files: Any) -> None:
+    """Once for all regions; an environment that cannot be resolved is told once too."""
+    path = files.write('environment = "bench"\n' + IDENTITY + ACCOUNT + BENCH + '\n[inter_ror]\nprotocol = "csd"\n')
+    done = run("config", "check", "--config", path)
+    assert (done.code, done.err.count("error: inter_ror.protocol is csd")) == (2, 1)
+    path = files.write('environment = "nowhere"\n' + IDENTITY + ACCOUNT + "[inter_ror.regions.53]\n")
+    assert run("config", "check", "--config", path).err.count("error: ") == 1
+
+
 def test_check_ends_with_the_code_of_the_first(run: Callable[..., Any], files: Any) -> None:
     """A wrong passphrase is 3, before the account's 2."""
     (files.folder / "client.pass").write_text("wrong")

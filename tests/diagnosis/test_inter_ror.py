@@ -79,6 +79,12 @@ def test_a_region_that_cannot_be_reached_does_not_hold_the_others(
     assert list(told(report, "search").values()).count("ok") == 17
 
 
+def test_a_search_that_is_configured_as_csd_is_not_tried(climb: Callable[..., Any]) -> None:
+    """The search refuses it as a whole, and so does its smoke test, with what to use."""
+    with pytest.raises(ConfigurationError, match=r'protocol is csd.*Use protocol = "fhir"'):
+        climb('[inter_ror]\nprotocol = "csd"')
+
+
 def test_csd_and_a_table_without_an_address_fail_with_what_to_do(climb: Callable[..., Any]) -> None:
     """They have no way to climb; their search says why."""
     report = climb('[inter_ror.regions.11]\nprotocol = "csd"\n[inter_ror.regions.53]\nclient_id = "x"')

@@ -327,6 +327,7 @@ def test_a_search_that_is_left_leaves_no_thread(regional: InterRorClient, simula
     assert [(region.outcome, region.reason) for region in search.account if region.code != "11"] == [
         ("failed", "stopped")
     ] * 3
+    assert all(region.seconds > 0 for region in search.account)
     assert search.account["11"].count == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import stat
 import sys
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from ror_sante.api.inter_ror.places import csd_refusal, unusable
+from ror_sante.api.nos import REGIONS, region_code
 from ror_sante.cli.console import console, text
 from ror_sante.cli.failures import tell
 from ror_sante.cli.files import private_text
@@ -23,10 +26,21 @@ from ror_sante.pki.identity import ClientIdentity
 from ror_sante.pki.lent import load_intermediates
 from ror_sante.pki.names import common_name
 from ror_sante.pki.passphrase import PassphraseNeededError
-from ror_sante.settings import SIMULATOR, VARIABLES, IdentitySettings, Secret, Settings, read_secret, usual_places
+from ror_sante.settings import (
+    SIMULATOR,
+    VARIABLES,
+    IdentitySettings,
+    Secret,
+    Settings,
+    read_secret,
+    regional_place,
+    usual_places,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from ror_sante.environments import Environment
 
 _HIDDEN: Final = "…"
 
@@ -156,7 +170,7 @@ def check() -> int:
     settings = settings_of(Flags())
     sys.stdout.write(f"{settings.source or 'no settings file: variables and defaults alone'}\n")
     codes = []
-    for look in (_environment, _identity, _account, _lent, _secrets, _audited):
+    for look in (_environment, _identity, _account, *_regions(settings), _lent, _secrets, _audited):
         try:
             for line in look(settings):
                 sys.stdout.write(f"  {line}\n")
@@ -201,6 +215,37 @@ def _account(settings: Settings) -> Iterator[str]:
             hint="ANS gives these values; set them in the table [rorn].",
         )
     yield f"account {settings.rorn.client_id}"
+
+
+def _regions(settings: Settings) -> tuple[Callable[[Settings], Iterator[str]], ...]:
+    """Give a look at the inter-ROR search as a whole, and one at each region that has a table."""
+    if settings.inter_ror.protocol == "csd":
+        return (_csd,)
+    try:
+        environment = settings.resolve_environment()
+    except RorError:  # told by the look at the environment; the simulator's has no regions
+        return ()
+    return tuple(functools.partial(_region, name, environment) for name in settings.inter_ror.regions)
+
+
+def _csd(_settings: Settings) -> Iterator[str]:
+    raise csd_refusal("inter_ror")
+
+
+def _region(name: str, environment: Environment, settings: Settings) -> Iterator[str]:
+    """Look at what a region needs of its own, or takes from [inter_ror] and [rorn]; nothing is opened."""
+    title = f"{REGIONS[region_code(name)]} ({region_code(name)})"
+    place = regional_place(settings, name, environment)
+    if (error := unusable(place)) is not None:
+        raise error
+    if missing := [key for key in ("client_id", "profile", "role") if not getattr(place, key)]:
+        raise ConfigurationError(
+            f"the account in {place.name} lacks {', '.join(missing)}",
+            hint="What the region does not give is taken from [inter_ror], then from [rorn].",
+        )
+    if place.client_secret_file is None:
+        settings.identity_named(place.identity, by=place.name)
+    yield f"region {title}: {place.base_url}"
 
 
 def _lent(settings: Settings) -> Iterator[str]:

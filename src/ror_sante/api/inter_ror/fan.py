@@ -127,6 +127,7 @@ class FanOut:
         self._cancels = {task.code: Cancel() for task in self._tasks}
         self._given = dict.fromkeys((task.code for task in self._tasks), 0)
         self._open = {task.code for task in self._tasks}
+        self._begun: dict[str, float] = {}
         self._stream: _Way = Stream(_ROOM, now=clock.monotonic)
         self.accounts: dict[str, RegionAccount] = {}
 
@@ -158,7 +159,12 @@ class FanOut:
     def give_up(self) -> None:
         """Account for a search that never began, or that ended."""
         for code in sorted(self._open):
-            self._settle(_stopped(code, self._given[code]))
+            self._settle(_stopped(code, self._given[code], self._taken(code)))
+
+    def _taken(self, code: str) -> float:
+        """Give the seconds since a region had its turn, or 0 when it had none."""
+        now = self._clock.monotonic()
+        return now - self._begun.get(code, now)
 
     def _settle(self, account: RegionAccount) -> None:
         self._open.discard(account.code)
@@ -186,6 +192,7 @@ class FanOut:
                 while (task := _next(waiting)) is not None:
                     with self._cancels[task.code].running():
                         check_cancelled()
+                        self._begun[task.code] = self._clock.monotonic()
                         _Region(task, self._limits, self._clock, self._stream, deadline).ask()
             except CancelledError:
                 raise
@@ -226,9 +233,15 @@ def _overdue(code: str, count: int, deadline: float) -> RegionAccount:
     )
 
 
-def _stopped(code: str, count: int) -> RegionAccount:
-    message = "the search was given up before it had answered"
-    return RegionAccount(code=code, outcome=Outcome.FAILED, count=count, reason="stopped", message=message)
+def _stopped(code: str, count: int, seconds: float) -> RegionAccount:
+    return RegionAccount(
+        code=code,
+        outcome=Outcome.FAILED,
+        count=count,
+        seconds=seconds,
+        reason="stopped",
+        message="the search was given up before it had answered",
+    )
 
 
 class _Region:

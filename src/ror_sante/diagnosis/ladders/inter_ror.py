@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ror_sante.api.inter_ror.places import environment_of, unusable
+from ror_sante.api.inter_ror.places import csd_refusal, environment_of, unusable
 from ror_sante.api.inter_ror.regions import region_filter
 from ror_sante.api.nos import REGIONS, region_code
 from ror_sante.diagnosis.ladders.ladder import Ladder, Rung, Service, source_of
@@ -41,6 +41,9 @@ def ladder(ground: Ground) -> Ladder:
 def absent(ground: Ground) -> str:
     """Tell why no region can be asked, or nothing."""
     settings = ground.settings
+    if settings.inter_ror.protocol == "csd":
+        refusal = csd_refusal("inter_ror")
+        return f"{refusal.message}. {refusal.hint}"
     account = settings.rorn.client_id or settings.inter_ror.client_id
     own = any(table.base_url and (table.client_id or account) for table in settings.inter_ror.regions.values())
     return "" if account or own else "neither [inter_ror] nor [rorn] names a client_id"
