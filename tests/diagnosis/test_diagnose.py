@@ -244,6 +244,7 @@ ANSWERS = {
     "ror-headers": InvalidRequestError("GET answered 400: Ror-Profil manque", status=400),
     "page-instead": UnexpectedResponseError("GET answered 302", status=302),
     "openssl-policy": UsageError("OpenSSL refuses our key or certificate: EE_KEY_TOO_SMALL"),
+    "service-fault": TokenError("h answered 503", status=503),
     "unknown": UnexpectedResponseError("odd", status=299),
 }
 

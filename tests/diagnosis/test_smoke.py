@@ -458,6 +458,20 @@ def test_the_proxy_may_be_the_environments(
 # ------------------------------------------------------------------ the answers
 
 
+# The likeliest cause, where the answer tells one.
+CAUSE_OF_ANSWER = {
+    "unknown-dn": "subject-unknown",
+    "token-error": "token-refused",
+    "token-html": "page-instead",
+    "html-200": "page-instead",
+    "redirect-other-host": "page-instead",
+    "truncated-json": "answer-broken",
+    "403": "api-403",
+    "http-500": "service-fault",
+    "http-429": "too-many-calls",
+}
+
+
 @pytest.mark.parametrize(
     ("fault", "place", "name", "code"),
     [
@@ -473,6 +487,8 @@ def test_the_proxy_may_be_the_environments(
         ("empty-body", None, "metadata", 5),
         ("redirect-other-host", None, "metadata", 5),
         ("403", None, "metadata", 5),
+        ("http-500", None, "metadata", 5),
+        ("http-429", None, "metadata", 5),
         ("cut-body", None, "metadata", 4),
         ("close-before-answer", None, "metadata", 4),
         ("reset", None, "metadata", 4),
@@ -481,12 +497,13 @@ def test_the_proxy_may_be_the_environments(
 def test_each_fault_of_the_service_fails_its_rung(
     simulator: Simulator, account: RornSettings, fault: str, place: Any, name: str, code: int
 ) -> None:
-    """Token and answers: the rung where it went wrong, with a hint, and the exit code of its family."""
+    """Token and answers: the rung where it went wrong, with a hint, the exit code of its family, and the cause."""
     simulator.fault(fault, times=None, at=place)
     report = climb(simulator, account)
     first = report.failed[0]
     assert (first.name, report.exit_code) == (name, code)
     assert first.hint
+    assert first.causes[0].code == CAUSE_OF_ANSWER.get(fault, first.causes[0].code)
 
 
 def test_an_account_with_less_right_is_a_warning(simulator: Simulator, account: RornSettings) -> None:

@@ -326,6 +326,34 @@ CAUSES: Final[dict[str, Words]] = {
         "Une page ou une redirection est venue à la place d'une réponse : passerelle, proxy ou portail captif",
         "Ouvrez l'hôte dans un navigateur sur le même réseau ; vérifiez l'adresse, puis réessayez plus tard.",
     ),
+    "answer-broken": Words(
+        "The answer came broken or cut off",
+        "Try again; if it goes on, something on the way cuts answers, or the service is at fault: "
+        f"send the id of the request to {SUPPORT}.",
+        "La réponse est arrivée abîmée ou coupée",
+        "Recommencez ; si cela dure, un équipement coupe les réponses ou le service est en cause : "
+        f"envoyez l'identifiant de la requête à {SUPPORT}.",
+    ),
+    "answer-late": Words(
+        "The server took the request and did not answer in time",
+        "Try later, ask for less at a time (`_count`), or raise read_timeout in [network].",
+        "Le serveur a pris la requête et n'a pas répondu à temps",
+        "Réessayez plus tard, demandez moins à la fois (`_count`), ou augmentez read_timeout dans [network].",
+    ),
+    "service-fault": Words(
+        "The service itself fails, or a gateway before it",
+        "Try later; https://status.esante.gouv.fr tells of incidents. If it goes on, "
+        f"send the id of the request to {SUPPORT}.",
+        "Le service lui-même est en panne, ou une passerelle devant lui",
+        "Réessayez plus tard ; https://status.esante.gouv.fr signale les incidents. Si cela dure, "
+        f"envoyez l'identifiant de la requête à {SUPPORT}.",
+    ),
+    "too-many-calls": Words(
+        "The service refuses more calls for now",
+        "Wait as long as it asks, then lower calls_per_second in [network].",
+        "Le service refuse d'autres appels pour l'instant",
+        "Attendez le temps qu'il demande, puis baissez calls_per_second dans [network].",
+    ),
     UNKNOWN: Words(
         "The cause is not known",
         "See each step with `ror-sante smoke-test --receipt`, and send its report.",

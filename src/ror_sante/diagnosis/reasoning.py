@@ -13,6 +13,8 @@ from ror_sante.errors import (
     ApiError,
     ClientRejectedError,
     IdentityError,
+    RateLimitedError,
+    ServerFaultError,
     ServerNotTrustedError,
     Severity,
     TokenError,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 Claim = tuple[str, Confidence, str]
 
+# How `ror_sante.api.fhir.document` tells of a body that is none.
+_NO_JSON: Final = "not the JSON that was asked for"
 _RANK: Final = {"high": 0, "medium": 1, "low": 2}
 
 # What a finding of `ClientIdentity.verify` means, when a server refuses us or before anything is sent.
@@ -75,6 +79,7 @@ _OF_FAULT: Final[dict[str, tuple[str, Confidence]]] = {
     "no-route": ("no-route", "medium"),
     "connect-time": ("dropped", "medium"),
     "handshake-time": ("handshake-silent", "medium"),
+    "read-time": ("answer-late", "medium"),
     "not-tls": ("not-tls", "high"),
     "proxy-password": ("proxy-password", "high"),
     "proxy-refuses": ("proxy-refuses", "high"),
@@ -389,12 +394,26 @@ def _of_token(error: TokenError) -> Iterator[Claim]:
         yield "page-instead", "high", error.message
     elif error.error:
         yield "token-refused", "medium", error.message
+    elif error.status is not None and error.status >= 500:
+        yield "service-fault", "medium", error.message
 
 
 def _of_answer(error: ApiError) -> Iterator[Claim]:
-    if "HTML page" in error.message or (isinstance(error, UnexpectedResponseError) and 300 <= error.status < 400):
+    if _is_page(error):
         yield "page-instead", "high", error.message
     elif isinstance(error, AccessDeniedError):
         yield "api-401" if error.status == 401 else "api-403", "medium", error.message
     elif error.status == 400 and "ror-" in error.message.lower():
         yield "ror-headers", "medium", error.message
+    elif isinstance(error, RateLimitedError):
+        yield "too-many-calls", "high", error.message
+    elif isinstance(error, ServerFaultError):
+        yield "service-fault", "medium", error.message
+    elif isinstance(error, UnexpectedResponseError) and _NO_JSON in error.message:
+        yield "answer-broken", "medium", error.message
+
+
+def _is_page(error: ApiError) -> bool:
+    """Tell a page for people, or a redirect to one, from an answer."""
+    redirected = isinstance(error, UnexpectedResponseError) and 300 <= error.status < 400
+    return redirected or "HTML page" in error.message or f"{_NO_JSON}: text/html" in error.message
