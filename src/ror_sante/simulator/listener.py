@@ -11,6 +11,7 @@ import socketserver
 import ssl
 import struct
 import threading
+import time
 from email.utils import format_datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -267,6 +268,7 @@ class _Handler(WSGIRequestHandler):
     wbufsize = -1  # headers and body leave together
     server: _Server
     peer: Peer
+    arrived: float
 
     def setup(self) -> None:
         """See who is there."""
@@ -293,6 +295,7 @@ class _Handler(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer one request."""
+        self.arrived = time.monotonic()
         try:
             environ = self.make_environ()
             body = self._body()
@@ -338,7 +341,9 @@ class _Handler(WSGIRequestHandler):
 
     def _deliver(self, response: Response, delivery: Delivery) -> None:
         stopping = self.server.stopping
-        if delivery.wait and stopping.wait(delivery.wait):
+        # What it took to make the answer is part of the wait: eighteen regions that are slow share one processor here.
+        left = delivery.wait - (time.monotonic() - self.arrived)
+        if left > 0 and stopping.wait(left):
             self.close_connection = True
             return
         if delivery.cut in ("silence", "reset"):
