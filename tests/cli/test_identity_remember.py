@@ -42,7 +42,7 @@ def test_a_remembered_passphrase_is_found_by_every_command(run: Any, files: Any,
 def test_a_program_finds_it_too(files: Any, remembered: Any) -> None:
     """`ClientIdentity.from_settings` asks the keyring before it asks a person."""
     table = IdentitySettings(p12=files.folder / "client.p12")
-    opened = ClientIdentity.from_settings(table, ask=lambda: pytest.fail("a person was asked"))
+    opened = ClientIdentity.from_settings(table, ask=lambda _: pytest.fail("a person was asked"))
     assert opened.subject_dn.startswith("CN=CLIENT_WS_RORN,")
 
 

@@ -96,8 +96,8 @@ def test_a_passphrase_is_asked_once_a_certificate(pki: SimulatorPki, tmp_path: P
     )
     asked: list[str] = []
 
-    def ask() -> str:
-        asked.append("?")
+    def ask(file: str) -> str:
+        asked.append(file)
         return "xyzzy"
 
     find = sources(settings, ask=ask)
@@ -105,4 +105,4 @@ def test_a_passphrase_is_asked_once_a_certificate(pki: SimulatorPki, tmp_path: P
         found = find(service)
         assert found is not None
         assert isinstance(found.load(), ClientIdentity)
-    assert len(asked) == 2
+    assert asked == [str(tmp_path / "one.p12"), str(tmp_path / "two.p12")]

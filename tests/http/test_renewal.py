@@ -350,12 +350,12 @@ def test_the_settings_name_the_next_one_with_its_own_passphrase(tmp_path, pki, i
 
     asked: list[int] = []
     alone = IdentitySettings(p12=tmp_path / "client.p12")
-    source = IdentitySource.from_settings(alone, ask=lambda: (asked.append(1), PASSPHRASE)[1])
+    source = IdentitySource.from_settings(alone, ask=lambda _: (asked.append(1), PASSPHRASE)[1])
     assert serial(source.load()) == serial(source.load()) == first.certificate.serial_number
     assert asked == [1]
 
     both = IdentitySettings(p12=tmp_path / "client.p12", next=tmp_path / "next.p12")
-    source = IdentitySource.from_settings(both, ask=lambda: (asked.append(1), "other")[1])
+    source = IdentitySource.from_settings(both, ask=lambda _: (asked.append(1), "other")[1])
     with pytest.raises(ConfigurationError, match="the next certificate needs a passphrase, and none was given"):
         source.successor.load()
     with pytest.raises(Pkcs12Error):

@@ -156,8 +156,8 @@ def test_the_passphrase_is_asked_for_only_when_needed(folder, leaf):
     """With one in the settings, or a key in clear, nobody is asked; else the answer is used, or its lack told."""
     asked = []
 
-    def ask():
-        asked.append(1)
+    def ask(file):
+        asked.append(file)
         return PASSPHRASE
 
     with_file = IdentitySettings(p12=folder / "client.p12", passphrase_file=folder / "client.pass")
@@ -172,7 +172,7 @@ def test_the_passphrase_is_asked_for_only_when_needed(folder, leaf):
         assert ClientIdentity.from_settings(settings, ask=ask).certificate == leaf.certificate
         with pytest.raises(ConfigurationError, match=r"(no passphrase|none) was given"):
             ClientIdentity.from_settings(settings)
-    assert len(asked) == 2
+    assert asked == [str(folder / "client.p12"), str(folder / "leaf.key")]
 
 
 def test_settings_without_a_certificate_are_refused():
@@ -285,7 +285,7 @@ def test_a_traceback_with_locals_shows_no_passphrase(p12, leaf, as_bytes, tmp_pa
         lambda: ClientIdentity.from_p12(p12, secret),
         lambda: ClientIdentity.from_pem(leaf.pem, key, secret),
         lambda: ClientIdentity.from_settings(from_file),
-        lambda: ClientIdentity.from_settings(asked, ask=lambda: wrong),
+        lambda: ClientIdentity.from_settings(asked, ask=lambda _: wrong),
     )
     for call in calls:
         with pytest.raises(Pkcs12Error) as raised:

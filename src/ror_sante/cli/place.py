@@ -208,13 +208,13 @@ def pki_of(folder: Path) -> SimulatorPki:
     return SimulatorPki.load(folder)
 
 
-def asking() -> Callable[[], str] | None:
+def asking() -> Callable[[str], str] | None:
     """Give what asks for a passphrase, or None when nobody sits there."""
     if not sys.stdin.isatty():
         return None
 
-    def ask() -> str:
-        answer: str = click.prompt("Passphrase", hide_input=True, default="", show_default=False, err=True)
+    def ask(file: str) -> str:
+        answer: str = click.prompt(f"Passphrase of {file}", hide_input=True, default="", show_default=False, err=True)
         return answer
 
     return ask

@@ -90,7 +90,7 @@ class SmokeTest:
         services: Iterable[str] = (RORN,),
         environment: Environment | None = None,
         source: Callable[[str], Source | None] | None = None,
-        ask: Callable[[], str] | None = None,
+        ask: Callable[[str], str] | None = None,
         at: datetime | None = None,
         within: float = WITHIN,
         lang: Lang = "en",
@@ -103,7 +103,7 @@ class SmokeTest:
             environment: a place that replaces the configured one, such as the simulator's.
             source: takes a service and gives where its certificate comes from, None for an account without one; in
                 place of the settings' tables.
-            ask: asks a person for the passphrase when the settings hold none; once a certificate.
+            ask: takes the name of a file and asks a person for its passphrase, when the settings hold none; once.
             at: as in the constructor.
             within: as in the constructor.
             lang: as in the constructor.
@@ -160,12 +160,12 @@ class SmokeTest:
         return SmokeReports(reports=reports, absent=self._absent, machine=Machine.examine(self._settings), at=now)
 
 
-def sources(settings: Settings, *, ask: Callable[[], str] | None = None) -> Callable[[str], IdentitySource | None]:
+def sources(settings: Settings, *, ask: Callable[[str], str] | None = None) -> Callable[[str], IdentitySource | None]:
     """Give what finds in the settings where the certificate of a service comes from.
 
     Args:
         settings: with the tables of the certificates.
-        ask: asks a person for a passphrase; once a certificate, however many services share it.
+        ask: takes the name of a file and asks a person for its passphrase; once, however many services share it.
     """
     of = functools.cache(lambda table: IdentitySource.from_settings(table, ask=ask))
 

@@ -108,13 +108,13 @@ class ClientIdentity:
         return cls(store, source=name).with_intermediates(*intermediates)
 
     @classmethod
-    def from_settings(cls, settings: IdentitySettings, *, ask: Callable[[], str] | None = None) -> Self:
+    def from_settings(cls, settings: IdentitySettings, *, ask: Callable[[str], str] | None = None) -> Self:
         """Make the identity that the settings describe.
 
         Args:
             settings: the table ``[identity]``, or one of ``[identities.NAME]``.
-            ask: called for the passphrase when one is needed, the settings have none, and the keyring of the
-                operating system (extra ``keyring``) has none either.
+            ask: called with the name of the file for its passphrase, when one is needed, the settings have none, and
+                the keyring of the operating system (extra ``keyring``) has none either.
 
         Raises:
             ConfigurationError: no file is named, or as for `from_p12` and `from_pem`.
@@ -300,7 +300,7 @@ def _configured_passphrase(settings: IdentitySettings) -> tuple[Secret | None, t
 
 
 def _further_passphrase(
-    settings: IdentitySettings, ask: Callable[[], str] | None, needed: PassphraseNeededError
+    settings: IdentitySettings, ask: Callable[[str], str] | None, needed: PassphraseNeededError
 ) -> Secret:
     """Give the passphrase that the keyring remembers, else the one that somebody types."""
     assert settings.locked is not None  # noqa: S101  for the type checker: a file that is named was found locked
@@ -310,4 +310,4 @@ def _further_passphrase(
     if ask is None:
         needed.hint = f"{needed.hint} {why}".rstrip()
         raise needed
-    return Secret(ask())
+    return Secret(ask(label(settings.locked)))

@@ -61,13 +61,13 @@ class IdentitySource:
         return cls(lambda: ClientIdentity.from_p12(file, passphrase), files=(file,), successor=successor)
 
     @classmethod
-    def from_settings(cls, settings: IdentitySettings, *, ask: Callable[[], str] | None = None) -> IdentitySource:
+    def from_settings(cls, settings: IdentitySettings, *, ask: Callable[[str], str] | None = None) -> IdentitySource:
         """Name what the settings describe, with ``next`` when it is set.
 
         Args:
             settings: the table ``[identity]``, or one of ``[identities.NAME]``.
-            ask: called once for the passphrase when one is needed and the settings have none. What it gave is tried for
-                ``next`` too: nobody is asked in the middle of a long job.
+            ask: called once, with the name of the file, for a passphrase that the settings do not have. What it gave
+                is tried for ``next`` too: nobody is asked in the middle of a long job.
         """
         once = None if ask is None else _Asked(ask)
         second = settings.successor
@@ -159,16 +159,16 @@ class _Asked:
 
     __slots__ = ("_answer", "_ask")
 
-    def __init__(self, ask: Callable[[], str]) -> None:
+    def __init__(self, ask: Callable[[str], str]) -> None:
         self._ask = ask
         self._answer: Secret | None = None
 
-    def __call__(self) -> str:
+    def __call__(self, file: str) -> str:
         if self._answer is None:
-            self._answer = Secret(self._ask())
+            self._answer = Secret(self._ask(file))
         return self._answer
 
-    def again(self) -> str:
+    def again(self, file: str) -> str:
         """Give the answer, when there is one.
 
         Raises:
@@ -176,7 +176,7 @@ class _Asked:
         """
         if self._answer is None:
             raise ConfigurationError(
-                "the next certificate needs a passphrase, and none was given for the first",
+                f"{file}: the next certificate needs a passphrase, and none was given for the first",
                 hint="Name the file that holds it in next_passphrase_file.",
             )
         return self._answer

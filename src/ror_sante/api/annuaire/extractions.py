@@ -338,12 +338,12 @@ class ExtractionClient:
         return _Explained(name, restricted=self.names.needs_certificate(name))
 
 
-def configured_identity(settings: Settings, *, ask: Callable[[], str] | None = None) -> IdentitySource | None:
+def configured_identity(settings: Settings, *, ask: Callable[[str], str] | None = None) -> IdentitySource | None:
     """Name the certificate that the settings give the Annuaire Santé; None when they name none.
 
     Args:
         settings: what `load_settings` gave.
-        ask: called for the passphrase when one is needed and the settings have none.
+        ask: takes the name of a file and asks for its passphrase, when the settings have none.
 
     Raises:
         ConfigurationError: ``annuaire.identity`` names a table that is not there.

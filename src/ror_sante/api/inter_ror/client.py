@@ -95,7 +95,7 @@ class InterRorClient:
         *,
         identity: Presented | None = None,
         environment: Environment | None = None,
-        ask: Callable[[], str] | None = None,
+        ask: Callable[[str], str] | None = None,
     ) -> Self:
         """Make a client from ``[inter_ror]``, ``[inter_ror.regions.NN]`` and what they take from ``[rorn]``.
 
@@ -107,7 +107,7 @@ class InterRorClient:
             identity: a certificate already open, or where it comes from, for every region that names none of its own;
                 None opens the configured ones and follows their renewal.
             environment: a place that replaces the configured one, such as the simulator's.
-            ask: asks a person for a passphrase when the settings hold none.
+            ask: takes the name of a file and asks a person for its passphrase, when the settings hold none.
 
         Raises:
             ConfigurationError: ``protocol = "csd"``, a table whose name is no region, or an address that is none.

@@ -30,7 +30,7 @@ def opened(
     *,
     identity: Presented | None,
     environment: Environment | None,
-    ask: Callable[[], str] | None,
+    ask: Callable[[str], str] | None,
 ) -> tuple[NationalRorClient | None, dict[str, NationalRorClient | RorError]]:
     """Open the national service, and each region that has an endpoint of its own.
 
@@ -39,7 +39,7 @@ def opened(
         regions: the code of each region that has a table, and the name of the table.
         identity: a certificate, or where it comes from, for whoever names none.
         environment: replaces the configured one.
-        ask: asks a person for a passphrase.
+        ask: takes the name of a file and asks a person for its passphrase.
 
     Returns:
         The client of the national service, or None when it is not to be asked; and by code the client of a region, or
@@ -114,7 +114,7 @@ class _Opener:
         settings: Settings,
         environment: Environment,
         identity: Presented | None,
-        ask: Callable[[], str] | None,
+        ask: Callable[[str], str] | None,
     ) -> None:
         self._settings = settings
         self._environment = environment

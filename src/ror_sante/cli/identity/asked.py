@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 _LONG_ENOUGH: Final = 12
 
 
-def passphrase_of(file: Path, given: Path | None, *, what: str = "Passphrase") -> Secret:
+def passphrase_of(file: Path, given: Path | None) -> Secret:
     """Get a passphrase: from ``--passphrase-file``, then the variable, then the keyring, then the prompt.
 
     Args:
-        file: what it opens.
+        file: what it opens; the prompt names it.
         given: ``--passphrase-file``.
-        what: how the prompt calls it.
 
     Raises:
         ConfigurationError: there is none, or its file cannot be read.
@@ -37,7 +36,7 @@ def passphrase_of(file: Path, given: Path | None, *, what: str = "Passphrase") -
     if found is not None:
         return found
     remembered, why = recall(file)
-    return typed_passphrase(what, why=why) if remembered is None else remembered
+    return typed_passphrase(f"Passphrase of {printable(file)}", why=why) if remembered is None else remembered
 
 
 def silent_passphrase(file: Path, given: Path | None) -> Secret | None:

@@ -66,7 +66,7 @@ def bundle(
     family, or of another key, is refused. The P12 is opened again and compared before it is said to exist; no file is
     overwritten.
     """
-    secret = passphrase_of(key, passphrase_file, what=f"Passphrase of {key}")
+    secret = passphrase_of(key, passphrase_file)
     identity = ClientIdentity.from_pem(certificate, key, secret, intermediates=intermediates)
     say(check_bundle(identity, at=datetime.now(UTC)))
     new = renewed(secret, out, new_passphrase_file)

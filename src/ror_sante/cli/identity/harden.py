@@ -47,7 +47,7 @@ def harden(
     The platform's own P12 is under 3DES with 2048 rounds. The old file stays as it is: compare, then destroy it.
     """
     data = read_source(file, what="the P12")
-    secret = passphrase_of(file, passphrase_file, what=f"Passphrase of {file}")
+    secret = passphrase_of(file, passphrase_file)
     identity = ClientIdentity.from_p12(data, secret).with_intermediates(*intermediates)
     say(note for note in identity.notes if note.code != "unencrypted-key")
     say(stops_short(identity))
