@@ -1,4 +1,4 @@
-"""Bodies of known length over TLS, which are read in one go: within the deadline, the size, and to their end."""
+"""Bodies of known length over TLS, read in one go or in full pieces: within the deadline, the size, to their end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ask(pki, serve):
     """Ask a server that says what it is told to, piece by piece; a number is a silence in seconds."""
     sessions = []
 
-    def ask(*pieces, deadline=5.0, read=5.0, limits=None):
+    def ask(*pieces, deadline=5.0, read=5.0, limits=None, sink=None):
         server = serve()
 
         def talk(secure, visit) -> None:
@@ -34,11 +34,25 @@ def ask(pki, serve):
         retry = RetryPolicy(attempts=1, deadline=deadline)
         sessions.append(SessionFactory(pki.identity(), pki.anchor).session(server.url))
         exchange = Exchange(sessions[-1], retry=retry, timeout=Timeouts(read=read), limits=limits)
-        return exchange.send(Request("GET", f"{server.url}/Practitioner?identifier=10001234567"))
+        request = Request("GET", f"{server.url}/Practitioner?identifier=10001234567")
+        return exchange.send(request) if sink is None else exchange.pour(request, sink, deadline=deadline)
 
     yield ask
     for session in sessions:
         session.close()
+
+
+class Sink:
+    """Remembers the pieces."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def begin(self, answer) -> None:
+        self.pieces.clear()
+
+    def write(self, data: bytes, /) -> None:
+        self.pieces.append(data)
 
 
 @pytest.mark.parametrize("size", [0, 1, 20_000, 300_000])
@@ -67,14 +81,30 @@ def test_a_body_that_breaks_off_is_an_error(ask) -> None:
         ask(HEAD % (100, b""), b"x" * 60)
 
 
-def test_a_body_that_drips_is_given_up_at_the_deadline(ask) -> None:
+@pytest.mark.parametrize("sink", [None, Sink()], ids=["whole", "in pieces"])
+def test_a_body_that_drips_is_given_up_at_the_deadline(ask, sink) -> None:
     """Each byte restarts the socket's own time-out, not the call's."""
     drips = [piece for _ in range(400) for piece in (b"x", 0.05)]
     begun = time.monotonic()
     with pytest.raises(TimedOutError, match="still arriving"):
-        ask(HEAD % (400, b""), *drips, deadline=0.5)
+        ask(HEAD % (400, b""), *drips, deadline=0.5, sink=sink)
 
     assert time.monotonic() - begun < 15
+
+
+def test_a_sink_gets_full_pieces_however_small_they_arrive(ask) -> None:
+    """300 000 bytes that come 10 000 at a time: two pieces of 128 KiB, and the rest."""
+    sink = Sink()
+    ask(HEAD % (300_000, b""), *[b"x" * 10_000] * 30, sink=sink)
+    assert list(map(len, sink.pieces)) == [131_072, 131_072, 37_856]
+
+
+def test_a_body_in_pieces_that_breaks_off_is_an_error(ask) -> None:
+    """What was whole before the break has reached the sink."""
+    sink = Sink()
+    with pytest.raises(UnreachableError, match="broke off"):
+        ask(HEAD % (300_000, b""), b"x" * 200_000, sink=sink)
+    assert sink.pieces[0] == b"x" * 131_072
 
 
 def test_a_server_that_falls_silent_in_a_body_is_given_up_at_the_read_limit(ask) -> None:

@@ -80,6 +80,20 @@ def test_what_comes_again_is_left_out(put: Put, out: Path) -> None:
         assert (file.size, file.sha256) == (len(content), sha256(content).hexdigest())
 
 
+def test_lines_are_the_same_however_many_are_written_at_a_time(
+    put: Put, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at the end of a file, or each window at once."""
+    content = [one(kind, number) for number in range(50) for kind in ("Location", "Organization")]
+    whole = put(content)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setattr(module, "_BLOCK", 1)
+    monkeypatch.setattr("ror_sante.sync.split.WINDOW", 1000)
+    again = put(content)
+    assert again.files == whole.files
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
 def test_an_id_is_a_text_whatever_its_form(put: Put) -> None:
     """The number 1 and the text "1" are one id; the same id of two types is not."""
     assert put([one("Location", 1), one("Location", "1"), one("Organization", 1)]).repeated == 1

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ACCEPT_ENCODING: Final = "gzip"
 
 _PIECE: Final = 64 * 1024
+_LARGE_PIECE: Final = 128 * 1024  # eight records of TLS
 _UNPACKED: Final = 1024 * 1024  # bytes that one step of decompression gives at most
 _RATIO_FLOOR: Final = 1024 * 1024  # small bodies may repeat themselves as they like
 _GZIP_OR_ZLIB: Final = 15 + 32  # zlib's window bits: the largest window, the header told apart by itself
@@ -107,6 +108,9 @@ def pour_body(
 ) -> None:
     """Read a body piece by piece, as `read_body` can, but hand its decompressed pieces on as they come.
 
+    Pieces of a body whose length is known are filled first, where the socket keeps the deadline itself: what came last
+    before a connection broke may be lost with it.
+
     Args:
         response: an unread answer of urllib3; the caller closes it.
         request: what was asked, for messages.
@@ -121,7 +125,9 @@ def pour_body(
         UnreachableError: the connection broke before the end.
         TimedOutError: the deadline passed, or the server fell silent.
     """
-    _Reading(response, request, limits, target).piecewise(until, patience, clock)
+    reading = _Reading(response, request, limits, target)
+    if not reading.in_large_pieces(until, clock):
+        reading.piecewise(until, patience, clock)
 
 
 class _Gathered:
@@ -160,18 +166,35 @@ class _Reading:
 
     def at_once(self, until: float, clock: Clock) -> bool:
         """Read a body of known length, if the socket can be told when to give up; tell whether that was done."""
+        if not self._bounded(until, clock):
+            return False
+        self._take_in(self._read(None, until, clock))
+        self._check_end()
+        return True
+
+    def in_large_pieces(self, until: float, clock: Clock) -> bool:
+        """Read a body of known length likewise, a full piece at a time; tell whether that was done."""
+        if not self._bounded(until, clock):
+            return False
+        while piece := self._read(_LARGE_PIECE, until, clock):
+            self._take_in(piece)
+        self._check_end()
+        return True
+
+    def _bounded(self, until: float, clock: Clock) -> bool:
+        """Tell the socket when to give up; False when it cannot be told, or the length of the body is unknown."""
         sock = self._socket()
         if self._announced() is None or not isinstance(sock, CheckedSocket):
             return False
         sock.give_up_in(self._left(until, clock))
+        return True
+
+    def _read(self, size: int | None, until: float, clock: Clock) -> bytes:
         try:
-            piece = self._response.read(decode_content=False)
+            return self._response.read(size, decode_content=False)
         except (HTTPError, OSError) as error:
             self._left(until, clock)
             raise self._fault(error) from error
-        self._take_in(piece)
-        self._check_end()
-        return True
 
     def piecewise(self, until: float, patience: float, clock: Clock) -> None:
         """Read what has arrived, again and again, until nothing more comes."""

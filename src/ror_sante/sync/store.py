@@ -41,6 +41,7 @@ _NAMES: Final = tuple(name or "Other" for name in FILES)
 _GROUPS: Final = 60_000  # regions times types; France has 18 regions
 _TAGS: Final = 10_000  # different lists of tags that are remembered
 _BUFFER: Final = 1 << 18
+_BLOCK: Final = 1 << 19  # bytes of lines that are written at a time: many small writes cost the system twice as much
 _LINES: Final = "lines"
 _SEEN: Final = "seen"
 _NOTE: Final = "taken.json"
@@ -155,6 +156,8 @@ class Store:
         self._groups = {(tally.region, tally.kind): number for number, tally in enumerate(self._note.tallies)}
         self._by_tag: dict[tuple[int, bytes], int] = {}
         self._open: dict[int, _Open] = {}
+        self._lines: dict[int, list[bytes | msgspec.Raw]] = {}  # not written yet
+        self._pending = 0  # their bytes
         self._fresh: list[Path] = []  # files that go at the next note
         self._weight = 0  # their bytes
         self._settling: Future[None] | None = None
@@ -232,6 +235,7 @@ class Store:
         """
         try:
             _check(part, sum(map(self._put, resources(path))))
+            self._write_lines()
         except BrokenFileError as error:
             error.cursor = str(path)
             raise
@@ -262,8 +266,7 @@ class Store:
 
     def _put(self, batch: Sequence[bytes | msgspec.Raw]) -> int:
         """Take some resources; the loop is what a copy spends its time in."""
-        lines: dict[int, list[bytes | msgspec.Raw]] = {}
-        records = []
+        lines, records = self._lines, []
         piles, tallies = self._note.piles, self._note.tallies
         for raw, head in zip(batch, heads(batch), strict=True):
             kind = _KINDS.get(head.resource_type, _OTHER)
@@ -284,11 +287,18 @@ class Store:
             line = piles[kind].lines + len(found)
             records.append(record(f"{head.resource_type}/{head.id}".encode(), line, group, kind, flag))
             found.append(raw)
-        for kind, some in lines.items():
-            self._write(kind, some)
+        self._pending += sum(map(len, batch))
+        if self._pending >= _BLOCK:
+            self._write_lines()
         self._seen.write(b"".join(records))
         self._note.seen += SIZE * len(records)
         return len(batch)
+
+    def _write_lines(self) -> None:
+        for kind, some in self._lines.items():
+            self._write(kind, some)
+        self._lines.clear()
+        self._pending = 0
 
     def _write(self, kind: int, raws: list[bytes | msgspec.Raw]) -> None:
         data = b"\n".join([*raws, b""])
