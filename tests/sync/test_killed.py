@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -15,108 +14,71 @@ from typing import Any
 
 import pytest
 
+from ror_sante.cli import main
+from tests.support.killing import Ended, Runs
+
 pytestmark = pytest.mark.long
 
 Make = Callable[..., Any]
 
-# Runs the command and kills its own process at the n-th thing that it does to a file or a socket.
-CHILD = """
-import os, signal, sys, threading
-point, folder, argv = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
-seen, lock = 0, threading.Lock()
+# Some of the files are taken over for good while others are on their way, and each piece is written in two.
+PATCH = """
+from ror_sante.cli import delta, export
+from ror_sante.sync import files, store
 
-def count():
-    global seen
-    with lock:
-        seen += 1
-        if seen == point:
-            os.kill(os.getpid(), signal.SIGKILL)
+def patch(count):
+    store.CHECKPOINT = 60_000  # bytes
+    write = files.Download.write
 
-def hook(event, args):
-    if event == "socket.connect" or (
-        (event == "open" or event.startswith(("os.", "tempfile.")) or event == "shutil.rmtree")
-        and any(isinstance(arg, (str, os.PathLike)) and folder in os.fspath(arg) for arg in args)
-    ):
+    def counted(self, data):
+        count()
+        write(self, data[: len(data) // 2])
+        count()
+        write(self, data[len(data) // 2 :])
         count()
 
-from ror_sante.cli import main
-from ror_sante.sync import files, store
-store.CHECKPOINT = 60_000  # bytes: some of the files are taken over for good while others are on their way
-write = files.Download.write
-
-def counted(self, data):
-    count()
-    write(self, data[: len(data) // 2])
-    count()
-    write(self, data[len(data) // 2 :])
-
-files.Download.write = counted
-sys.addaudithook(hook)
-code = main(argv)
-print(seen)
-sys.exit(code)
+    files.Download.write = counted
 """
 SEED = 20261124
 QUICK = 10
 FULL = 200
 
 
-class Runs:
-    """Runs of the command in processes of their own."""
-
-    def __init__(self, simulator: Any, tmp_path: Path) -> None:
-        self.config = simulator.write_config(tmp_path / "config")
-        self.folder = tmp_path / "out"
-        self.child = tmp_path / "child.py"
-        self.child.write_text(CHILD)
-
-    def __call__(self, *words: str, point: int = 0) -> subprocess.CompletedProcess[str]:
-        # Another seed puts other regions into the data.
-        return self.verb("export", "--shrink-limit", "100", *words, point=point)
-
-    def verb(self, name: str, *words: str, point: int) -> subprocess.CompletedProcess[str]:
-        """Run a verb of ``rorn``."""
-        argv = ["--config", str(self.config), "rorn", name, "--out", str(self.folder), *words]
-        return subprocess.run(
-            [sys.executable, self.child, str(point), str(self.folder), *argv],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env={**os.environ, "COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""},
-        )
+def exported(run: Runs, *words: str, point: int = 0) -> Ended:
+    # Another seed puts other regions into the data.
+    return run("rorn", "export", "--shrink-limit", "100", *words, point=point)
 
 
 def kill_at(count: int, simulate: Make, tmp_path: Path, content_of: Make, good: Make, soak: Make) -> None:
     """Kill at so many points; the data change from one to the next, so that no copy looks like the one before."""
     ends: Counter[str] = Counter()
     simulator = simulate(size=40, export_polls=1)
-    run = Runs(simulator, tmp_path)
-    first = run("--all")
-    assert first.returncode == 0, first.stderr
-    points = int(first.stdout.splitlines()[-1])
-    assert points > 100
     lots = random.Random(SEED)
-    for number in range(count):
-        simulator.renew(seed=2 + number % 2)
-        expected = _undisturbed(run, simulator, number % 2, content_of)
-        before = content_of((run.folder / "current").resolve())
-        killed = run("--all", point=lots.randint(1, points))
-        assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
-        assert good(run.folder)
-        assert content_of((run.folder / "current").resolve()) in (before, expected)
-        resumed = run("--resume")
-        if resumed.returncode == 2:  # killed before there was a run, or after its end
-            assert "nothing to resume" in resumed.stderr
-            resumed = run("--all")
-            ends["after_or_before_all"] += 1
-        else:
-            ends["resumed"] += 1
-        assert resumed.returncode == 0, resumed.stderr
-        assert good(run.folder)
-        assert content_of((run.folder / "current").resolve()) == expected
-        assert _no_file_came_twice(simulator)
-        simulator._requests.clear()
+    with Runs(simulator, tmp_path, PATCH) as run:
+        first = exported(run, "--all")
+        assert first.code == 0, first.err
+        points = run.points
+        assert points > 100
+        for number in range(count):
+            simulator.renew(seed=2 + number % 2)
+            expected = _undisturbed(run, simulator, number % 2, content_of)
+            before = content_of((run.folder / "current").resolve())
+            killed = exported(run, "--all", point=lots.randint(1, points))
+            assert killed.code in (-signal.SIGKILL, 0), killed.err
+            assert good(run.folder)
+            assert content_of((run.folder / "current").resolve()) in (before, expected)
+            resumed = exported(run, "--resume")
+            if resumed.code == 2:  # killed before there was a run, or after its end
+                assert "nothing to resume" in resumed.err
+                resumed = exported(run, "--all")
+                ends["after_or_before_all"] += 1
+            else:
+                ends["resumed"] += 1
+            assert resumed.code == 0, resumed.err
+            assert good(run.folder)
+            assert content_of((run.folder / "current").resolve()) == expected
+            assert _no_file_came_twice(simulator)
+            simulator._requests.clear()
     soak("export killed with SIGKILL at a random point", tried=count, good=sum(ends.values()), seed=SEED, **ends)
 
 
@@ -127,7 +89,7 @@ def _undisturbed(run: Runs, simulator: Any, which: int, content_of: Make) -> Any
     key = hash((id(simulator), which))
     if key not in _EXPECTED:
         folder, run.folder = run.folder, run.folder.with_name(f"undisturbed-{which}")
-        assert run("--all").returncode == 0
+        assert exported(run, "--all").code == 0
         _EXPECTED[key] = content_of((run.folder / "current").resolve())
         run.folder = folder
         simulator._requests.clear()
@@ -173,30 +135,30 @@ def kill_deltas_at(count: int, simulate: Make, tmp_path: Path, soak: Make) -> No
     simulator.clock.advance(3600)
     simulator.evolve({"HealthcareService": 5})
     simulator.clock.advance(3600)  # beyond the overlap of the run that comes after one that had ended
-    run = Runs(simulator, tmp_path)
-
-    def delta(point: int = 0) -> subprocess.CompletedProcess[str]:
-        state = run.folder / "state.json"
-        start = [] if state.exists() else ["--since", since]
-        return run.verb("delta", "--state", str(state), *start, point=point)
-
-    first = delta()
-    assert first.returncode == 0, first.stderr
-    (expected,) = brought(run.folder)
-    points = int(first.stdout.splitlines()[-1])
     lots = random.Random(SEED)
     ends: Counter[str] = Counter()
-    for number in range(count):
-        run.folder = tmp_path / f"out-{number}"
-        killed = delta(lots.randint(1, points))
-        assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
-        remembered = (run.folder / "state.json").exists()
-        found = brought(run.folder)
-        assert found in ([expected], *([] if remembered else [[]]))  # whole, or not there and not remembered
-        again = delta()
-        assert again.returncode == 0, again.stderr
-        assert brought(run.folder) == [expected] * (1 if remembered or not found else 2)
-        ends["had_ended" if remembered else "came_again" if found else "came_then"] += 1
+    with Runs(simulator, tmp_path, PATCH) as run:
+
+        def delta(point: int = 0) -> Ended:
+            state = run.folder / "state.json"
+            start = [] if state.exists() else ["--since", since]
+            return run("rorn", "delta", "--state", state, *start, point=point)
+
+        first = delta()
+        assert first.code == 0, first.err
+        (expected,) = brought(run.folder)
+        points = run.points
+        for number in range(count):
+            run.folder = tmp_path / f"out-{number}"
+            killed = delta(lots.randint(1, points))
+            assert killed.code in (-signal.SIGKILL, 0), killed.err
+            remembered = (run.folder / "state.json").exists()
+            found = brought(run.folder)
+            assert found in ([expected], *([] if remembered else [[]]))  # whole, or not there and not remembered
+            again = delta()
+            assert again.code == 0, again.err
+            assert brought(run.folder) == [expected] * (1 if remembered or not found else 2)
+            ends["had_ended" if remembered else "came_again" if found else "came_then"] += 1
     soak("delta killed with SIGKILL at a random point", tried=count, good=sum(ends.values()), seed=SEED, **ends)
 
 
@@ -215,12 +177,12 @@ def test_a_delta_that_is_killed_at_any_of_many_points_loses_nothing(simulate: Ma
 def test_a_signal_ends_a_run_in_good_order(simulate: Make, tmp_path: Path, number: int, code: int, good: Make) -> None:
     """While the service makes it wait, and while a file drips: an exit code of its own, and it can be taken up."""
     simulator = simulate(size=40, export_polls=1, export_wait=30)
-    run = Runs(simulator, tmp_path)
+    config, folder = simulator.write_config(tmp_path / "config"), tmp_path / "out"
     for fault in ("wait", "drip"):
         if fault == "drip":
             simulator.fault("drip", times=None, at="file", seconds=0.01)
         words = ["--resume"] if fault == "drip" else ["--all"]
-        argv = ["--config", run.config, "rorn", "export", "--out", run.folder, *words]
+        argv = ["--config", config, "rorn", "export", "--out", folder, *words]
         with subprocess.Popen(
             [sys.executable, "-m", "ror_sante", *map(str, argv)], stderr=subprocess.PIPE, text=True
         ) as process:
@@ -229,8 +191,8 @@ def test_a_signal_ends_a_run_in_good_order(simulate: Make, tmp_path: Path, numbe
                 if json.loads(line)["step"] == ("waiting" if fault == "wait" else "ready"):
                     break
             process.send_signal(number)
-            assert process.wait(10) == code
+            assert process.wait(60) == code
             assert "--resume" in process.stderr.read()
     simulator._faults.clear()
-    assert run("--resume").returncode == 0
-    assert good(run.folder)
+    assert main(["--config", str(config), "rorn", "export", "--out", str(folder), "--resume"]) == 0
+    assert good(folder)
