@@ -147,6 +147,7 @@ def test_a_receipt_prints_and_pickles(session, serve) -> None:
     assert "we sent: 2 certificates: CLIENT_WS_RORN ← " in str(receipt)
     assert "no root among them" in str(receipt)
     assert "handshake: full" in str(receipt)
+    assert "server name sent: localhost" in str(receipt)
     assert repr(receipt) == f"<HandshakeReceipt localhost:{server.port} TLSv1.3>"
 
 

@@ -19,6 +19,14 @@ def test_a_connection_that_never_began_has_a_receipt_of_its_address_alone() -> N
     assert (receipt.chain_end, receipt.root_sent) == ("", False)
 
 
+def test_an_address_is_no_server_name_and_a_name_is_sent_in_a_handshake() -> None:
+    """RFC 6066: a server name is a name; what broke before the handshake sent none."""
+    assert HandshakeReceipt(host="host.test", port=1).server_name == "host.test"
+    assert HandshakeReceipt(host="host.test", port=1, failed="tcp").server_name == ""
+    assert HandshakeReceipt(host="192.0.2.1", port=1).server_name == ""
+    assert HandshakeReceipt(host="2001:db8::1", port=1).server_name == ""
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [

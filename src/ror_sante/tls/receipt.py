@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -38,7 +39,7 @@ class HandshakeReceipt:
     A resumed connection shows no certificates: those of the handshake that it resumes were checked.
 
     Attributes:
-        host: the server's name, which is also the SNI that was sent.
+        host: the server's name; unless it is an IP address, it is also the SNI that is sent.
         port: its port.
         peer: the address that was connected to (the proxy's, when there is one); empty when there was none.
         proxy: ``host:port`` of the proxy on the way; empty for a direct connection.
@@ -90,6 +91,15 @@ class HandshakeReceipt:
     first_byte_seconds: float | None = None
 
     @property
+    def server_name(self) -> str:
+        """The SNI that was sent; empty for an address (RFC 6066 section 3), and where no handshake was begun."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return "" if self.failed in ("dns", "tcp", "proxy") else self.host
+        return ""
+
+    @property
     def sent_names(self) -> tuple[str, ...]:
         """The CNs of what we sent, leaf first."""
         return common_names(self.sent or ())
@@ -128,6 +138,7 @@ class HandshakeReceipt:
     def _lines(self) -> Iterator[tuple[str, str]]:
         yield "address", f"{self.host}:{self.port}" + (f" ({self.peer})" if self.peer else "")
         yield "proxy", self.proxy
+        yield "server name sent", self.server_name
         yield "addresses tried", ", ".join(f"{one.address} {one.outcome}" for one in self.tried[:-1] and self.tried)
         yield "protocol", " ".join(filter(None, [self.protocol, self.cipher]))
         yield "handshake", {True: "resumed", False: "full", None: ""}[self.resumed]
