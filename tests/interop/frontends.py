@@ -390,8 +390,8 @@ _PER_PATH = (Listener("path12", TLS12, per_path=True), Listener("path13", TLS13,
 
 FRONT_ENDS = {
     "nginx": FrontEnd(NGINX, BOTH + _FLAWED + _ODD, _nginx_configuration, _nginx_command, _nginx_seen),
-    "apache": FrontEnd(APACHE, BOTH + _PER_PATH, _apache_configuration, _apache_command, _apache_seen),
-    "haproxy": FrontEnd(HAPROXY, BOTH, _haproxy_configuration, _haproxy_command, _haproxy_seen),
+    "apache": FrontEnd(APACHE, BOTH + _FLAWED + _PER_PATH, _apache_configuration, _apache_command, _apache_seen),
+    "haproxy": FrontEnd(HAPROXY, BOTH + _FLAWED, _haproxy_configuration, _haproxy_command, _haproxy_seen),
 }
 
 PLACES = [(kind, listener.name) for kind in FRONT_ENDS for listener in BOTH]

@@ -21,11 +21,11 @@ from ror_sante.http.session import Timeouts
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.tls.adapter import Origin
 from ror_sante.tls.probe import probe
-from tests.interop.frontends import PLACES, SERVER_FLAWS
+from tests.interop.frontends import FRONT_ENDS, PLACES, SERVER_FLAWS
 from tests.support.waiting import free_port, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ror_sante.diagnosis import Cause
@@ -145,24 +145,26 @@ def test_a_flawed_server_is_told_by_its_cause(
 
 
 @pytest.mark.parametrize("times", COUNTS)
+@pytest.mark.parametrize("kind", FRONT_ENDS)
 @pytest.mark.parametrize("listener", ["tls12", "tls13"])
 @pytest.mark.parametrize("flaw", SERVER_FLAWS)
 def test_a_call_to_a_flawed_server_is_told_by_its_cause(
-    nginx: Running,
+    front_ends: Mapping[str, Running],
     unjudged: Unjudged,
     identity: ClientIdentity,
     pki: SimulatorPki,
     flaw: str,
     listener: str,
+    kind: str,
     times: int,
     soak: Tell,
 ) -> None:
     """The receipt of the call's own connection tells what a probe would: nobody needs to look again."""
-    tally = Tally(OF_SERVER[flaw])
-    for error in _errors(unjudged, identity, nginx.url(f"{flaw}-{listener}"), times):
+    tally, url = Tally(OF_SERVER[flaw]), front_ends[kind].url(f"{flaw}-{listener}")
+    for error in _errors(unjudged, identity, url, times):
         tally.take(diagnose(error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
 
-    tally.tell(soak, f"first cause of a call to a server not trusted: {flaw}, nginx, {listener}", times)
+    tally.tell(soak, f"first cause of a call to a server not trusted: {flaw}, {kind}, {listener}", times)
 
 
 @pytest.mark.parametrize("times", COUNTS)
