@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from ror_sante.cli.export import _Bar
 from ror_sante.simulator.pki import SimulatorPki
@@ -134,13 +139,13 @@ def test_a_locked_folder_is_exit_7(export: Any, tmp_path: Path) -> None:
     assert "goes on from here" not in ran.err
 
 
-def test_a_refusal_says_how_to_go_on(export: Any, simulator: Simulator) -> None:
-    """Exit 5 for an answer that is a refusal; --resume ends the run."""
+def test_a_refusal_says_how_to_go_on(export: Any, run: Any, simulator: Simulator) -> None:
+    """Exit 5 for an answer that is a refusal; the command that is told, taken as it stands, ends the run."""
     simulator.fault("403", at="file")
     ran = export("--all", "--max-parallel", "1")
     assert ran.code == 5
-    assert "--resume --out" in ran.err
-    assert export("--resume").code == 0
+    (told,) = re.findall("Stopped; ror-sante (.*) goes on from here", ran.err)
+    assert run(*shlex.split(told)).code == 0
 
 
 def test_a_job_that_takes_too_long_is_exit_5(export: Any, simulator: Simulator) -> None:
@@ -172,22 +177,21 @@ def test_a_folder_that_cannot_be_used_is_exit_2(export: Any, tmp_path: Path) -> 
 
 def test_the_bar_guesses_the_size_of_all() -> None:
     """Half of the files have come: twice their bytes are expected; a progress of the service is shown, made safe."""
-
-    class Recorder:
-        def __init__(self) -> None:
-            self.now: dict[str, Any] = {}
-
-        def add_task(self, *_: Any, **__: Any) -> int:
-            return 1
-
-        def update(self, _: int, **what: Any) -> None:
-            self.now |= what
-
-    recorder = Recorder()
-    bar = _Bar(recorder)  # type: ignore[arg-type]  # it is used in these two ways alone
-    bar.step("ready", region="", files=4, whole=1)
-    bar.received(100)
-    bar.step("file", name="x", bytes=100)
-    assert (recorder.now["total"], recorder.now["completed"], recorder.now["files"]) == (200, 100, "2/4 files")
+    now = [0.0]
+    shown = Progress(console=Console(file=io.StringIO()), get_time=lambda: now[0])
+    bar = _Bar(shown)
+    (task,) = shown.tasks
+    bar.step("ready", region="11", files=4, whole=0)
+    for _ in range(2):
+        now[0] += 1
+        bar.received(100)
+        bar.step("file", name="x", bytes=100)
+    assert (task.total, task.completed, task.fields["files"]) == (400, 200, "2/4 files")
+    assert (task.speed, task.time_remaining) == (100, 2)  # the rate survives a new guess
+    bar.step("ready", region="84", files=5, whole=3)
+    assert task.total == 400  # nothing is known of this job yet
+    bar.received(50)
+    bar.step("file", name="y", bytes=50)
+    assert (task.total, task.finished) == (300, False)  # 200 of the other job, and twice 50: three were there
     bar.step("waiting", progress="50 %\x1b[2J", seconds=1)
-    assert recorder.now["description"] == "the service works 50 %\\x1b[2J"
+    assert task.description == "the service works 50 %\\x1b[2J"

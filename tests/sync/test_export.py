@@ -201,12 +201,49 @@ def test_a_job_that_takes_too_long_can_be_taken_up(copier: Make) -> None:
     assert made.kick_offs() == 1
 
 
+def test_a_job_that_failed_is_not_asked_for_again(copier: Make, good: Make) -> None:
+    """--resume starts again with new ones."""
+    made = copier()
+    made.simulator.fault("export-failed", times=1)
+    with pytest.raises(SyncError, match="failed at the service") as caught:
+        made.copy(Selection(("11", "84")))
+    assert "--resume starts again" in caught.value.hint
+    assert made.kick_offs() == 1
+    manifest = json.loads((made.copy(None) / "manifest.json").read_bytes())
+    assert made.kick_offs() == 3
+    assert [job["region"] for job in manifest["jobs"]] == ["11", "84"]
+    assert good(made.folder)
+
+
+@pytest.mark.parametrize("fault", ["export-error-file", "export-wrong-count"])
+def test_a_job_that_made_nothing_of_use_is_not_asked_for_again(copier: Make, good: Make, fault: str) -> None:
+    """Errors in its manifest, or files that are broken twice: --resume starts again with a new one."""
+    made = copier()
+    made.simulator.fault(fault)
+    with pytest.raises(SyncError) as caught:
+        made.copy()
+    assert "--resume starts again" in caught.value.hint
+    made.copy(None)
+    assert made.kick_offs() == 2
+    assert good(made.folder)
+
+
+def test_a_poll_that_failed_is_no_job_that_failed(copier: Make) -> None:
+    """What a busy server says is no word about the job: --resume asks for it again."""
+    made = copier()
+    made.simulator.fault("http-503-retry-after", times=4, at="poll")
+    with pytest.raises(ServerFaultError):
+        made.copy()
+    made.copy(None)
+    assert made.kick_offs() == 1
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "words"),
     [
         ("export-no-location", SyncError, "no address to poll"),
         ("export-poll-elsewhere", UnexpectedResponseError, "not followed"),
-        ("export-failed", ServerFaultError, "a échoué"),
+        ("export-failed", SyncError, "the export failed at the service: L'extraction a échoué"),
         ("export-foreign-file", UnexpectedResponseError, "not followed"),
         ("export-error-file", SyncError, "reports errors"),
         ("export-empty-manifest", ShrunkError, "0 now; and more"),

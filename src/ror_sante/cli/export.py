@@ -16,7 +16,7 @@ from ror_sante.cli.failures import tell
 from ror_sante.cli.long_job import signals_reach_us, told, watching
 from ror_sante.cli.place import Flags, opened
 from ror_sante.cli.region import about_regions
-from ror_sante.cli.verb import Verb, ending
+from ror_sante.cli.verb import Verb, again, ending
 from ror_sante.errors import printable
 from ror_sante.sync.export import Options, Selection, ShrunkError
 from ror_sante.sync.export import export as copy
@@ -95,7 +95,7 @@ def export(
     options = Options(
         parallel=max_parallel, accept_shrink=accept_shrink, shrink_limit=shrink_limit / 100, patience=wait
     )
-    goes_on = f"ror-sante rorn export --resume --out {printable(out)} goes on from here."
+    goes_on = f"{again('rorn', 'export', '--resume', '--out', str(out), **place)} goes on from here."
     with opened(Flags(**place)) as where, told(goes_on), _judged():
         ours = where.settings.rorn.export
         selection = None if resume else Selection(regions, ours.type, ours.output_format or "")
@@ -136,15 +136,16 @@ class _Bar:
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._task = bar.add_task("starting", total=None, files="")
-        self._files = 0
-        self._whole = 0
-        self._bytes = 0
+        self._shown = bar.tasks[-1]
+        self._files = self._whole = self._bytes = 0
+        self._kept = self._before = 0  # files that were there, and bytes of other jobs, when this one was ready
         self._lock = threading.Lock()
 
     def step(self, name: str, /, **about: object) -> None:
         with self._lock:
             if name == "ready":
                 self._files, self._whole = _number(about, "files"), _number(about, "whole")
+                self._kept, self._before = self._whole, self._bytes
             elif name == "file":
                 self._whole += 1
             label = " ".join(filter(None, (_LABELS.get(name, name), printable(about.get("progress", ""), 40))))
@@ -158,8 +159,12 @@ class _Bar:
 
     def _guess(self) -> None:
         """Guess the size of all by that of the files so far; the service does not say it."""
-        if self._whole:
-            self._bar.update(self._task, total=self._bytes * max(self._files, self._whole) / self._whole)
+        fetched = self._whole - self._kept
+        if fetched:
+            each = (self._bytes - self._before) / fetched
+            # Not by update(), which forgets the rate at every new total.
+            self._shown.total = self._before + each * max(self._files - self._kept, fetched)
+            self._shown.finished_time = self._shown.finished_speed = None
 
 
 def _number(about: dict[str, object], name: str) -> int:

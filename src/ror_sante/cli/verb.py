@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import secrets
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ CODES: Final = {
 # Python's own names for the exit of a program that could not do its work (sysexits.h: EX_SOFTWARE).
 INTERNAL: Final = 70
 BROKEN_PIPE: Final = 141
+_LONG: Final = 4000
 
 _CONFIG: Final = "ror_sante.config"
 _VERBOSE: Final = "ror_sante.verbose"
@@ -70,6 +72,21 @@ def config_path() -> Path | None:
     """Give the file of ``--config``, wherever it stood."""
     found: Path | None = click.get_current_context().meta.get(_CONFIG)
     return found
+
+
+def again(*words: str, **flags: object) -> str:
+    """Write a command that works at the same place as this one: with its ``--config`` and such flags as it had.
+
+    Args:
+        *words: after ``ror-sante``.
+        **flags: options by name; None leaves one out.
+    """
+    from ror_sante.errors import printable  # here: `--version` needs none of the libraries that it stands on
+
+    given = {"config": config_path(), **flags}
+    for name, value in given.items():
+        words += () if value is None else (f"--{name.replace('_', '-')}", str(value))
+    return printable(shlex.join(["ror-sante", *words]), _LONG)
 
 
 def run_id() -> str:

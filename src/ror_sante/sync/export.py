@@ -15,8 +15,8 @@ from ror_sante.errors import ConfigurationError, SyncError, printable
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.sync.fetch import Fetching, Wanted
 from ror_sante.sync.files import COMING, private_folder, remove
-from ror_sante.sync.job import JobLostError, delete, kick_off, wait
-from ror_sante.sync.journal import Begun, Job, Journal, Placed, Published, Ready
+from ror_sante.sync.job import JobFailedError, JobLostError, delete, failed, kick_off, wait
+from ror_sante.sync.journal import Begun, Failed, Job, Journal, Placed, Published, Ready
 from ror_sante.sync.lock import locked
 from ror_sante.sync.progress import Silent
 from ror_sante.sync.snapshot import (
@@ -152,6 +152,8 @@ def export(
     with locked(folder):
         work = _Work(folder)
         attempt = work.last(client) if selection is None else work.new(_begun(client, selection))
+        if attempt.failed:
+            attempt = work.new(attempt.begun)
         run = _Run(client, folder, options or Options(), watcher or Silent(), clock)
         for _ in range(_STARTS):
             run.watcher.step("begun", regions=list(attempt.begun.regions) or "all", resumed=selection is None)
@@ -161,6 +163,9 @@ def export(
                 # Files of two jobs are never mixed: what was fetched goes with its job.
                 run.watcher.step("restarted", reason=error.message)
                 attempt = work.new(attempt.begun)
+            except JobFailedError:
+                attempt.note(Failed())
+                raise
         raise SyncError(f"the service lost the job {_STARTS} times; its files may live too short for this line")
 
 
@@ -176,6 +181,7 @@ class _Attempt:
         self.journal = Journal(folder)
         self.jobs: dict[str, Job] = {}
         self.ready: dict[str, Ready] = {}
+        self.failed = False
         self.placed = ""
         self.published = ""
         self._begun: Begun | None = None
@@ -203,6 +209,8 @@ class _Attempt:
                 self.jobs[entry.region] = entry
             case Ready():
                 self.ready[entry.region] = entry
+            case Failed():
+                self.failed = True
             case Placed():
                 self.placed = entry.snapshot
             case _:
@@ -318,7 +326,7 @@ class _Run:
                     name = error.cursor or ""
                     Path(name).unlink()
                     if name in broken:
-                        raise
+                        raise failed(f"a file of the export came broken twice: {error.message}") from error
                     broken.add(name)
 
     def _filled(self, attempt: _Attempt, store: Store) -> Stored:

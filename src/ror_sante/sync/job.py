@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ror_sante.api.fhir.document import decode
-from ror_sante.errors import NotFoundError, RorError, SyncError, printable
+from ror_sante.errors import InvalidRequestError, NotFoundError, RorError, ServerFaultError, SyncError, printable
 from ror_sante.sync.journal import Job, Part, Ready
 
 if TYPE_CHECKING:
@@ -28,10 +28,16 @@ _SHORTEST_WAIT: Final = 0.2  # whatever it says
 _LONGEST_WAIT: Final = 60.0  # however long the service asks
 _MOST_FILES: Final = 1_000_000
 _PENDING: Final = 202
+_INTERNAL: Final = 500
+_PASSING: Final = frozenset({"transient", "timeout", "throttled", "lock-error", "incomplete"})  # issue types
 
 
 class JobLostError(SyncError):
     """The service does not know the job any more: it has expired, or a file of it is gone."""
+
+
+class JobFailedError(SyncError):
+    """The job has failed, or made nothing that can be used: asking for it again brings nothing else."""
 
 
 class _File(msgspec.Struct):
@@ -90,9 +96,10 @@ def wait(client: NationalRorClient, begun: Begun, job: Job, *, limit: float, clo
 
     Raises:
         JobLostError: the service does not know it any more.
+        JobFailedError: the service says that it failed.
         SyncError: it is not ready in time.
         UnexpectedResponseError: the manifest cannot be read, or names a file elsewhere.
-        RorError: the job failed, or the service could not be reached.
+        RorError: the service could not be reached, or refused.
     """
     url = client.follow(job.poll, at=begun.service)
     end = clock.monotonic() + limit
@@ -125,11 +132,25 @@ def lost(error: NotFoundError) -> JobLostError:
     return JobLostError(f"the export has expired at the service: {error.message}", hint="Start it again.")
 
 
+def failed(message: str, request_id: str = "") -> JobFailedError:
+    """Make the error for a job that is of no use."""
+    named = f" and name the request {request_id}" if request_id else ""
+    return JobFailedError(
+        message, hint=f"--resume starts again with a new job. If that fails too, tell its support{named}."
+    )
+
+
 def _polled(client: NationalRorClient, url: str) -> Answer:
     try:
         return client.request("GET", url)
     except NotFoundError as error:
         raise lost(error) from error
+    except (InvalidRequestError, ServerFaultError) as error:
+        # FHIR R4, "asynchronous patterns": a job that fails answers 4xx or 5xx with an OperationOutcome, whose code
+        # "transient" says that the poll alone failed. A gateway's page is no word about the job.
+        if error.outcome is None or error.status > _INTERNAL or not _PASSING.isdisjoint(error.outcome.codes):
+            raise
+        raise failed(f"the export failed at the service: {error.outcome.summary}", error.request_id) from error
 
 
 def _progress(answer: Answer) -> str:

@@ -74,6 +74,10 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     transaction_time: str = ""
 
 
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """A job has failed at the service: going on means to start again."""
+
+
 class Placed(msgspec.Struct, frozen=True, tag="placed"):
     """The copy is finished, and moves to its place, or is there.
 
@@ -94,7 +98,7 @@ class Published(msgspec.Struct, frozen=True, tag="published"):
     snapshot: str
 
 
-Entry: TypeAlias = Begun | Job | Ready | Placed | Published
+Entry: TypeAlias = Begun | Job | Ready | Failed | Placed | Published
 
 _ENTRY: Final = msgspec.json.Decoder(Entry)
 

@@ -20,6 +20,7 @@ from ror_sante.api.policy import DIRECTORY_TYPES
 from ror_sante.errors import SyncError
 from ror_sante.sync.files import create, private_folder, remove, reopen, settle, sync_folder, write_all, write_private
 from ror_sante.sync.heads import OUTCOME, heads, region_of
+from ror_sante.sync.job import failed
 from ror_sante.sync.seen import SIZE, again, record
 from ror_sante.sync.split import BrokenFileError, resources
 
@@ -230,7 +231,7 @@ class Store:
 
         Raises:
             BrokenFileError: it is not what it should be; `cursor` holds its path. Open the store again to go on.
-            SyncError: the service reports errors in it.
+            JobFailedError: the service reports errors in it.
             OSError: the disk is full, for instance.
         """
         try:
@@ -389,7 +390,4 @@ def _judge(raw: bytes) -> None:
     outcome = OperationOutcome.parse(raw)
     if outcome is None or any(issue.grave for issue in outcome.issues):
         told = outcome.summary if outcome is not None else ""
-        raise SyncError(
-            f"the service reports errors in its export: {told or 'it does not say which'}",
-            hint="Something is missing in it. Start a new export; if that fails too, tell the service's support.",
-        )
+        raise failed(f"the service reports errors in its export: {told or 'it does not say which'}")
