@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from ror_sante import InterRorClient, NationalRorClient, load_settings
+from ror_sante.api.inter_ror import Limits
 from ror_sante.api.nos import REGIONS
 from ror_sante.errors import ConfigurationError
+from ror_sante.http.retry import RetryPolicy
+from ror_sante.http.session import Timeouts
 from ror_sante.simulator.data import Directory
 from ror_sante.simulator.server import Simulator
 from ror_sante.simulator.variants import Variants
@@ -60,6 +63,18 @@ def test_a_reset_makes_regions_as_they_were() -> None:
     assert (account["11"].outcome, account["11"].count) == ("answered", 200)
 
 
+def test_a_region_that_is_away_makes_no_answer_for_who_has_left() -> None:
+    """One client gives up; another that waits is answered, and it alone is on the list of requests."""
+    with Simulator(size=10) as simulator:
+        simulator.region("11", delay=0.5)
+        for patience in (0.1, 60):
+            how = {"timeout": Timeouts(60, patience), "retry": RetryPolicy(attempts=1)}
+            with InterRorClient(None, {"11": _client(simulator, "11", **how)}, limits=Limits(60, 60)) as client:
+                account = client.search("HealthcareService", regions="11", max_results=1).result().account
+        assert account["11"].outcome == "answered"
+        assert sum("/ws-diffusion-fhir/" in seen.path for seen in simulator.requests) == 1
+
+
 def test_next_links_stay_in_the_region_even_by_an_internal_host() -> None:
     """The links of a region lead to its own prefix, under a foreign host too."""
     for variants in (Variants(), Variants(link_origin="https://interne.invalid"), Variants(next_links="opaque")):
@@ -85,7 +100,7 @@ def test_what_no_region_can_be_is_refused(region: str, about: dict[str, float]) 
         simulator.region(region, **about)  # type: ignore[arg-type]  # a wrong number is the point
 
 
-def _client(simulator: Simulator, region: str = "") -> NationalRorClient:
+def _client(simulator: Simulator, region: str = "", **how: Any) -> NationalRorClient:
     place = simulator.environment
     if region:
         base, token = simulator.region(region)
@@ -97,4 +112,4 @@ def _client(simulator: Simulator, region: str = "") -> NationalRorClient:
             anchors=place.anchors,
         )
     about = {"client_id": simulator.client_id, "profile": simulator.profile, "role": simulator.role}
-    return NationalRorClient(place, simulator.identity, **about)  # type: ignore[arg-type]  # three of its arguments
+    return NationalRorClient(place, simulator.identity, **about, **how)  # type: ignore[arg-type]  # three of its arguments

@@ -6,12 +6,12 @@ import contextlib
 import errno
 import logging
 import secrets
+import select
 import socket
 import socketserver
 import ssl
 import struct
 import threading
-import time
 from email.utils import format_datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -62,6 +62,7 @@ class Listener(HTTPServerBase):
         port: 0 takes a free one.
         patience: seconds that a client may be silent, in the handshake or between two requests.
         asks: tells whether a path asks for a certificate after the handshake; its TLS must allow that.
+        away: tells how many seconds a path is away: its answer is made after that time.
         met: called with the peer after each handshake.
         refused: called with OpenSSL's reason after each handshake that failed.
     """
@@ -78,6 +79,7 @@ class Listener(HTTPServerBase):
         port: int = 0,
         patience: float = PATIENCE,
         asks: Callable[[str], bool] = lambda _: False,
+        away: Callable[[str], float] = lambda _: 0.0,
         met: Callable[[Peer], None] = lambda _: None,
         refused: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -87,6 +89,7 @@ class Listener(HTTPServerBase):
         self.now = now
         self.patience = patience
         self.asks = asks
+        self.away = away
         self.met = met
         self.refused = refused
 
@@ -268,7 +271,6 @@ class _Handler(WSGIRequestHandler):
     wbufsize = -1  # headers and body leave together
     server: _Server
     peer: Peer
-    arrived: float
 
     def setup(self) -> None:
         """See who is there."""
@@ -295,7 +297,6 @@ class _Handler(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer one request."""
-        self.arrived = time.monotonic()
         try:
             environ = self.make_environ()
             body = self._body()
@@ -305,12 +306,22 @@ class _Handler(WSGIRequestHandler):
             return self._refuse(body)
         if self.server.listener.asks(environ["PATH_INFO"]) and not self.peer.subject_dn:
             self._ask_for_certificate()
+        if not self._waited(self.server.listener.away(environ["PATH_INFO"])):
+            self.close_connection = True
+            return None
         environ["wsgi.input"] = BytesIO(body)
         environ[_PEER] = self.peer
         deliveries: list[Delivery] = []
         environ[_DELIVERY] = deliveries.append
         response = Response.from_app(self.server.app, environ, buffered=True)
         return self._deliver(response, deliveries[0])
+
+    def _waited(self, seconds: float) -> bool:
+        """Wait before anything is made, as for a server that is far; tell whether the client is still there."""
+        if not seconds:
+            return True
+        # A client that waits for its answer sends nothing: what can be read is its good-bye.
+        return not self.server.stopping.wait(seconds) and not select.select([self.connection], [], [], 0)[0]
 
     def _body(self) -> bytes | int:
         """Read the body that was announced, or give the status that refuses it."""
@@ -341,9 +352,7 @@ class _Handler(WSGIRequestHandler):
 
     def _deliver(self, response: Response, delivery: Delivery) -> None:
         stopping = self.server.stopping
-        # What it took to make the answer is part of the wait: eighteen regions that are slow share one processor here.
-        left = delivery.wait - (time.monotonic() - self.arrived)
-        if left > 0 and stopping.wait(left):
+        if delivery.wait and stopping.wait(delivery.wait):
             self.close_connection = True
             return
         if delivery.cut in ("silence", "reset"):

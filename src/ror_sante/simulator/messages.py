@@ -80,7 +80,7 @@ class Delivery:
     """What happens to the bytes of a reply.
 
     Attributes:
-        wait: seconds from the request to the first byte.
+        wait: seconds before the first byte.
         pause: seconds after every byte of the body.
         cut: ``""`` for a whole reply, ``silence`` to close without one, ``reset`` to break the connection off
             without one, ``half`` to close in the middle of the body.

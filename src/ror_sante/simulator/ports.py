@@ -35,6 +35,7 @@ class Ports:
         tls: the TLS of each.
         answer: gives the reply to a call on one of them.
         asks: tells whether a path of ``extraction`` asks for a certificate.
+        away: tells how many seconds a path of ``ror`` is away.
         port: the first of three numbers in a row; 0 takes free ones.
         **common: further arguments of every `Listener`.
     """
@@ -45,6 +46,7 @@ class Ports:
         answer: Callable[[Service, Call], Reply],
         *,
         asks: Callable[[str], bool],
+        away: Callable[[str], float],
         port: int,
         **common: Any,
     ) -> None:
@@ -53,6 +55,7 @@ class Ports:
             for number, (service, context) in enumerate(tls.items())
         }
         self.listeners["extraction"].asks = asks
+        self.listeners["ror"].away = away
 
     @property
     def running(self) -> bool:

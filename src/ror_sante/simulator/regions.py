@@ -104,9 +104,13 @@ class Regions:
         at_token = inner.path == TOKEN_PATH
         good = self._tokens.answer(inner) if at_token else region.fhir.answer(inner)
         scene = Scene(good, inner, self._now(), self._base(code), self._tokens.revoke)
-        reply = region.faults.strike("token" if at_token else "fhir", scene)
-        wait = 0.0 if at_token else region.delay
-        return replace(reply, delivery=replace(reply.delivery, wait=reply.delivery.wait + wait))
+        return region.faults.strike("token" if at_token else "fhir", scene)
+
+    def away(self, path: str) -> float:
+        """Give the seconds before the answer at a path is made; all regions share the processor of this machine."""
+        code, slash, rest = path.removeprefix(PREFIX).partition("/")
+        region = self._regions.get(code) if path.startswith(PREFIX) else None
+        return 0.0 if region is None or slash + rest == TOKEN_PATH else region.delay
 
     def _made(self, code: str, directory: Directory) -> _Region:
         links = self._variants.link_origin

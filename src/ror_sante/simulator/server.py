@@ -428,6 +428,7 @@ class Simulator:
             },
             self._answer,
             asks=self._extraction.asks,
+            away=self._regions.away,
             port=port,
             now=self.clock.now,
             patience=patience,

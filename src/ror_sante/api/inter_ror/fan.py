@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ror_sante.http.clock import Clock
 
 _ROOM: Final = 36  # pages that wait for the reader: two of each region
-_AHEAD: Final = 0.004  # seconds by which the first region's thread starts before the others'
 _GRACE: Final = 0.5  # seconds that a thread has to tell of its own time-out before it is given up
 _AGAIN: Final = 0.05  # seconds until they are cancelled again
 _JOIN: Final = 2.0  # seconds that cancelled threads have to end; one that waits in the DNS may take longer
@@ -178,11 +176,8 @@ class FanOut:
             threading.Thread(target=self._work, args=(waiting, deadline), name=f"ror-sante-region-{n}", daemon=True)
             for n in range(count)
         ]
-        for number, thread in enumerate(threads):
+        for thread in threads:
             thread.start()
-            if number == 0 and count > 1:
-                # Threads take turns: beside seventeen others, the request of the quickest would leave a while later.
-                time.sleep(_AHEAD)
         return threads
 
     def _work(self, waiting: deque[Task], deadline: _Deadline) -> None:
