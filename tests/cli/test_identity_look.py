@@ -196,3 +196,15 @@ def test_a_certificate_compared_with_itself_keeps_its_key(run: Any, p12: Any) ->
     """A renewal makes a new key."""
     path = p12()
     assert "the same key as before" in run("identity", "compare", path, path).out
+
+
+def test_two_that_hide_have_a_passphrase_each(run: Any, tmp_path: Path, pki: SimulatorPki) -> None:
+    """A renewed P12 seldom has the passphrase of the old one."""
+    words: list[Any] = []
+    for name, option in (("old", "--passphrase-file"), ("new", "--new-passphrase-file")):
+        (tmp_path / f"{name}.p12").write_bytes(pki.p12(pki.client(), f"the {name} one", shape="modern"))
+        (tmp_path / f"{name}.pass").write_text(f"the {name} one")
+        words += [option, tmp_path / f"{name}.pass"]
+    files = [tmp_path / "old.p12", tmp_path / "new.p12"]
+    assert "the subject DN is the same" in run("identity", "compare", *files, *words).out
+    assert run("identity", "compare", *files, *words[:2]).code == 3

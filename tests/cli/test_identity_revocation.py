@@ -113,3 +113,8 @@ def test_a_chain_to_another_root_is_3(run: Any, lists: Any, files: Any) -> None:
     """Nothing is asked for a stranger."""
     done = run("identity", "revocation", *lists()[:-2])
     assert (done.code, done.out) == (3, "")
+    assert "the chain stops at SIMULATEUR AC ELEMENTAIRE ORGANISATIONS" in done.err
+    done = run("identity", "revocation", files.folder / "client.p12", "--method", "crl")
+    assert done.code == 3
+    assert "the chain ends at SIMULATEUR AC RACINE ELEMENTAIRE, which is not trusted here" in done.err
+    assert "Another root is named with --anchor." in done.err

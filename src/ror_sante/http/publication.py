@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.util import Timeout
 
 from ror_sante._version import __version__
@@ -186,7 +186,7 @@ class _Connection(HTTPConnection):
                 error = failed
             else:
                 return _BoundedSocket.of(plain, until=self._until)
-        raise error
+        raise error if isinstance(error, TimeoutError) else NewConnectionError(self, str(error)) from error
 
 
 class _BoundedSocket(socket.socket):

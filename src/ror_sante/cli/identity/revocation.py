@@ -19,17 +19,21 @@ from ror_sante.cli.verb import Verb, ending
 from ror_sante.diagnosis.revocation import RevocationCheck, RevocationReport, Source
 from ror_sante.diagnosis.statements import StatementCache
 from ror_sante.environments import IGC_SANTE, IGC_SANTE_TEST, WEB_PKI
+from ror_sante.errors import UntrustedChainError
 from ror_sante.http.proxy import Proxy
 from ror_sante.http.publication import Publication
 from ror_sante.pki.anchor import TrustAnchor, load_anchors
+from ror_sante.pki.judgement import check_chain
 from ror_sante.pki.names import common_name
 from ror_sante.pki.revocation import Standing
+from ror_sante.pki.verdict import gravest, ranked
 from ror_sante.settings import SIMULATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ror_sante.diagnosis.revocation import Method
+    from ror_sante.pki.chain import Chain
     from ror_sante.settings import Settings
 
 _METHODS: Final[dict[str, tuple[Method, ...]]] = {"both": ("ocsp", "crl"), "ocsp": ("ocsp",), "crl": ("crl",)}
@@ -90,13 +94,24 @@ def revocation(
         crls=crls,
         fresh=fresh,
     )
-    chain = look(file, passphrase_file).chain.certificates
-    report = check.run(chain, _anchors(settings, anchors), at=datetime.now(UTC))
+    chain = look(file, passphrase_file).chain
+    _refuse_unproven(chain, trusted := _anchors(settings, anchors), at := datetime.now(UTC))
+    report = check.run(chain.certificates, trusted, at=at)
     if style == "json":
         sys.stdout.write(json.dumps(_as_dict(report), indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write("\n".join(_lines(report)) + "\n")
     return _verdict(report, hard_fail=hard_fail)
+
+
+def _refuse_unproven(chain: Chain, anchors: tuple[TrustAnchor, ...], at: datetime) -> None:
+    """Say of a chain that ends at a root what `RevocationCheck`, which never sees that root, cannot tell."""
+    error = gravest(ranked(check_chain(chain, anchors, at=at)))
+    if error is None:
+        return
+    if isinstance(error, UntrustedChainError):
+        error.hint = f"{error.hint} Another root is named with --anchor."
+    raise error
 
 
 def _anchors(settings: Settings, more: tuple[str, ...]) -> tuple[TrustAnchor, ...]:
