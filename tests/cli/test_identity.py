@@ -160,6 +160,22 @@ def test_a_certificate_with_its_key_shows_itself_without_its_passphrase(
     assert (about["private_key"], about["opened"], about["protection"]) == (True, False, None)
 
 
+@pytest.mark.parametrize(
+    ("passphrase", "note", "opened"), [(None, "unencrypted-key", True), ("xyzzy", "not-opened", False)]
+)
+def test_a_key_in_a_file_of_certificates_is_seen(
+    run: Callable[..., Any], files: Any, pki: SimulatorPki, passphrase: str | None, note: str, opened: bool
+) -> None:
+    """What `openssl pkcs12 -noenc` leaves behind holds the key in clear, and that is said."""
+    issued = pki.client()
+    (files.folder / "all.pem").write_bytes(issued.key_pem(passphrase) + issued.pem_chain())
+    about = json.loads(run("identity", "show", files.folder / "all.pem", "--format", "json").out)
+    assert (about["private_key"], about["opened"], [one["code"] for one in about["notes"]]) == (True, opened, [note])
+    assert f"warning: {note}: " in run("identity", "verify", files.folder / "all.pem").out
+    words = ["identity", "show", files.folder / "all.pem", "--passphrase-file", files.folder / "client.pass"]
+    assert "no key" not in run(*words).out
+
+
 def test_show_finds_the_leaf_whatever_the_order(run: Callable[..., Any], files: Any, pki: SimulatorPki) -> None:
     """An authority that stands first in a file is not what the file is about."""
     chain = pki.client().pem_chain()

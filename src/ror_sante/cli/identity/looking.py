@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
 from cryptography import x509
 
 from ror_sante.cli.place import Flags, asking, settings_of
@@ -16,7 +17,7 @@ from ror_sante.pki.files import read_source
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.pki.lent import load_intermediates
 from ror_sante.pki.passphrase import PassphraseNeededError
-from ror_sante.pki.pem import read_certificates
+from ror_sante.pki.pem import holds_private_key, read_certificates
 from ror_sante.pki.pkcs12 import read_pkcs12
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def look_closer(file: Path | None, table: IdentitySettings, *, ask: bool) -> Loo
     if seen is None:
         return _opened(path, table, None, ask=True)
     if file is not None and seen.outline is None:
-        return seen  # certificates alone: there is no key
+        if not holds_private_key(read_source(path, what="the certificate file")):
+            return seen  # certificates alone
+        table = msgspec.structs.replace(table, p12=None, certificate=path, key=path)
     try:
         return _opened(path, table, seen.outline, ask=ask)
     except PassphraseNeededError as needed:
