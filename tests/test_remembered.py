@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import traceback
@@ -159,6 +160,13 @@ def test_without_the_extra_it_is_named_or_passed_over(monkeypatch: pytest.Monkey
         remember(tmp_path / "p12", SECRET)
     assert caught.value.hint == "pip install 'ror-sante[keyring]'"
     assert recall(tmp_path / "p12") == (None, "")
+
+
+def test_a_plugin_that_does_not_load_shows_no_trace(memory_keyring: Any) -> None:
+    """The library logs it as an exception; where nobody set up a log, Python would print it."""
+    open_vault()
+    open_vault()
+    assert logging.getLogger("keyring").handlers == [remembered._SILENT]
 
 
 def test_the_tests_never_meet_the_keyring_of_the_machine() -> None:

@@ -28,6 +28,10 @@ _PATIENCE: Final = 60.0
 _ELSEWHERE: Final = "Where there is none, as on a server, keep the passphrase in a file of its own: passphrase_file."
 
 
+# The library logs a plugin that does not load with its trace, which Python shows where no handler is.
+_SILENT: Final = logging.NullHandler()
+
+
 class Remembered(Secret):
     """A passphrase that the keyring gave: a message about one that does not work can say so."""
 
@@ -113,6 +117,7 @@ def _backends() -> list[tuple[KeyringBackend, str]]:
     from keyring import get_keyring
     from keyring.backends.chainer import ChainerBackend
 
+    logging.getLogger("keyring").addHandler(_SILENT)
     chosen = get_keyring()
     chained = chosen.backends if isinstance(chosen, ChainerBackend) else []
     return [(vault, _objection(vault)) for vault in chained or [chosen]]
