@@ -106,7 +106,11 @@ def _client(flags: dict[str, Any]) -> Iterator[InterRorClient]:
             environment=place.environment,
             ask=asking(),
         ) as client:
-            yield client
+            try:
+                yield client
+            finally:
+                shown = [identity.thumbprint for identity in client.identities]
+                note(certificate=", ".join(shown) or None)
 
 
 # ------------------------------------------------------------------ the rows

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ror_sante.environments import Environment
     from ror_sante.http.clock import Clock
     from ror_sante.http.session import Presented
+    from ror_sante.pki.identity import ClientIdentity
     from ror_sante.settings import Settings
     from ror_sante.tls.receipt import HandshakeReceipt
 
@@ -121,6 +122,13 @@ class InterRorClient:
             dialect=table.dialect,
             limits=Limits(table.region_timeout, table.deadline, table.at_once),
         )
+
+    @property
+    def identities(self) -> tuple[ClientIdentity, ...]:
+        """The certificates in force, each once: that of the national service, then those of the regions."""
+        clients = [one for one in (self._national, *self._regions.values()) if not isinstance(one, RorError)]
+        held = [client.identity for client in clients if client is not None]
+        return tuple({one.thumbprint: one for one in held if one is not None}.values())
 
     def search(
         self,
