@@ -214,7 +214,11 @@ class ApiError(RorError):
         url: the address asked, query values and userinfo masked.
         request_id: the server's own id of the request, when it sent one.
         outcome: the FHIR ``OperationOutcome`` of the answer (`ror_sante.OperationOutcome`), or None.
+        fault: what it means at the service that answered, as a stable word for programs (``api-key``,
+            ``extraction-name``, ...); empty when class and status say it all.
     """
+
+    fault: str = ""
 
     def __init__(
         self,

@@ -89,6 +89,7 @@ def test_refusals_have_their_sentence_and_code(run: Callable[..., Any], tmp_path
     gone = download("Gone")
     assert (gone.code, "the Annuaire Santé has no extraction Gone" in gone.err) == (5, True)
     assert "the same command goes on" in gone.err
+    assert "cause: There is no extraction of this name" in gone.err
     with locked(tmp_path / "out"):
         assert download("Porteurs_CPS_CPF").code == 7
 

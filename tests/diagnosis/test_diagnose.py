@@ -17,7 +17,9 @@ from ror_sante.diagnosis.causes import CAUSES
 from ror_sante.environments import Environment
 from ror_sante.errors import (
     AccessDeniedError,
+    ApiError,
     InvalidRequestError,
+    NotFoundError,
     RorError,
     ServerNotTrustedError,
     TokenError,
@@ -236,6 +238,13 @@ def test_names_ports_and_proxies(first, proxy, serve) -> None:
 
 # ------------------------------------------------------------------ answers, and what is not known
 
+
+def told(fault: str, error: ApiError) -> ApiError:
+    """Give an error as the client of its service does."""
+    error.fault = fault
+    return error
+
+
 ANSWERS = {
     "subject-unknown": TokenError("h refuses client 'x'", error="invalid_client"),
     "token-refused": TokenError("h refuses client 'x'", error="unauthorized_client"),
@@ -246,6 +255,10 @@ ANSWERS = {
     "openssl-policy": UsageError("OpenSSL refuses our key or certificate: EE_KEY_TOO_SMALL"),
     "service-fault": TokenError("h answered 503", status=503),
     "unknown": UnexpectedResponseError("odd", status=299),
+    "api-key": told("api-key", AccessDeniedError("refuses our API key: GET answered 401", status=401)),
+    "extraction-name": told("extraction-name", NotFoundError("GET answered 404: an HTML page", status=404)),
+    "extraction-right": told("extraction-right", AccessDeniedError("GET answered 403: an HTML page", status=403)),
+    "extraction-certificate": told("extraction-certificate", AccessDeniedError("GET answered 403", status=403)),
 }
 
 

@@ -493,6 +493,7 @@ def test_a_name_that_is_restricted_without_our_knowledge_is_told(bench: Callable
     with pytest.raises(AccessDeniedError, match=f"^{RESTRICTED} is for holders of a certificate, and none") as caught:
         run(RESTRICTED)
     assert "restricted_extractions" in caught.value.hint
+    assert caught.value.fault == "extraction-certificate"
 
 
 def test_a_certificate_of_somebody_else_is_told(bench: Callable[..., Bench], sync_pki: Any) -> None:
@@ -508,6 +509,15 @@ def test_a_certificate_of_somebody_else_is_told(bench: Callable[..., Bench], syn
             client.offer(RESTRICTED)
         assert client.offer(OPEN).available
     assert "identity dn" in caught.value.hint
+
+
+def test_a_certificate_without_the_right_is_told(bench: Callable[..., Bench]) -> None:
+    """Status 403 to the holder of a certificate: whom to ask, and with what."""
+    run = bench()
+    run.simulator.fault("403", at="extraction")
+    with pytest.raises(AccessDeniedError, match=f"does not give {RESTRICTED} to the holder") as caught:
+        run(RESTRICTED)
+    assert (caught.value.fault, "identity dn" in caught.value.hint) == ("extraction-right", True)
 
 
 def test_a_wrong_name_is_told(bench: Callable[..., Bench]) -> None:

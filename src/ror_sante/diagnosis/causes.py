@@ -320,6 +320,31 @@ CAUSES: Final[dict[str, Words]] = {
         "Un en-tête Ror-* manque, est faux ou n'est pas attendu",
         "Vérifiez profile et role dans [rorn] : OID nus, les deux ou aucun selon le profil d'accès.",
     ),
+    "api-key": Words(
+        "The gateway does not know the API key, or its application is not subscribed",
+        "Check annuaire.api_key_file, and the subscription on portal.api.esante.gouv.fr.",
+        "La passerelle ne connaît pas la clé d'API, ou son application n'est pas abonnée",
+        "Vérifiez annuaire.api_key_file, et l'abonnement sur portal.api.esante.gouv.fr.",
+    ),
+    "extraction-name": Words(
+        "There is no extraction of this name",
+        "Check its spelling and its capitals with the documentation of the Annuaire Santé; old names are withdrawn.",
+        "Il n'y a pas d'extraction de ce nom",
+        "Vérifiez-le, majuscules comprises, dans la documentation de l'Annuaire Santé ; d'anciens noms sont retirés.",
+    ),
+    "extraction-certificate": Words(
+        "This extraction is for holders of a certificate, and none was shown",
+        "Add its name to restricted_extractions in [annuaire], with a P12 of the product ORG AUTH_CLI in [identity].",
+        "Cette extraction est réservée aux porteurs d'un certificat, et aucun n'a été présenté",
+        "Ajoutez son nom à restricted_extractions dans [annuaire], et un P12 du produit ORG AUTH_CLI dans [identity].",
+    ),
+    "extraction-right": Words(
+        "Our certificate has no right to this extraction",
+        f"Order it for the service CLIENT_WS_ANNUAIRE; then write to {SUPPORT} with the DN (`ror-sante identity dn`).",
+        "Notre certificat n'a pas droit à cette extraction",
+        f"Commandez-le pour le service CLIENT_WS_ANNUAIRE ; puis écrivez à {SUPPORT} avec son DN "
+        "(`ror-sante identity dn`).",
+    ),
     "page-instead": Words(
         "A page or a redirect came in place of an answer: a gateway, a proxy or a captive portal",
         "Open the host in a browser on the same network; then check the address, and try later.",

@@ -84,6 +84,8 @@ _OF_FAULT: Final[dict[str, tuple[str, Confidence]]] = {
     "proxy-password": ("proxy-password", "high"),
     "proxy-refuses": ("proxy-refuses", "high"),
 }
+# Words of `ApiError.fault`, which are those of causes.
+_OF_SERVICE: Final = frozenset({"api-key", "extraction-name", "extraction-certificate", "extraction-right"})
 # Makers of boxes that open TLS, as they name their authorities.
 _BOXES: Final = (
     *("zscaler", "fortinet", "fortigate", "palo alto", "netskope", "sophos", "blue coat", "bluecoat", "stormshield"),
@@ -399,7 +401,9 @@ def _of_token(error: TokenError) -> Iterator[Claim]:
 
 
 def _of_answer(error: ApiError) -> Iterator[Claim]:
-    if _is_page(error):
+    if error.fault in _OF_SERVICE:  # the client of that service knows what its pages and statuses mean
+        yield error.fault, "high", error.message
+    elif _is_page(error):
         yield "page-instead", "high", error.message
     elif isinstance(error, AccessDeniedError):
         yield "api-401" if error.status == 401 else "api-403", "medium", error.message

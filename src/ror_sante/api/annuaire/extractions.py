@@ -396,8 +396,11 @@ class _Explained:
     ) -> None:
         if isinstance(error, NotFoundError):
             self._reword(error, *self._unknown())
+            error.fault = "extraction-name"
         elif isinstance(error, AccessDeniedError | ClientRejectedError):
             self._reword(error, *(self._refused() if self._restricted else self._asked()))
+            if isinstance(error, AccessDeniedError):  # what an alert means is known better
+                error.fault = "extraction-right" if self._restricted else "extraction-certificate"
 
     def _unknown(self) -> tuple[str, str]:
         return (

@@ -66,7 +66,9 @@ def judge_gateway(answer: Answer) -> ApiError | None:
     """
     error = judge(answer)
     if isinstance(error, AccessDeniedError):
-        return AccessDeniedError(f"the gateway refuses our API key: {error.message}", hint=_KEY, **about(answer))
+        refused = AccessDeniedError(f"the gateway refuses our API key: {error.message}", hint=_KEY, **about(answer))
+        refused.fault = "api-key"
+        return refused
     if isinstance(error, NotFoundError) and error.outcome is None:
         error.hint = _ELSEWHERE
     if isinstance(error, ServerFaultError) and error.outcome is not None:
