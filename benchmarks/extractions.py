@@ -50,10 +50,11 @@ def measure(server: Server, *, quick: bool) -> str:
         once = partial(_one, packed=packed, plain=plain, rows=plan.rows)
         found = in_rounds(READERS, once, plan.rounds, label="extraction")
         size = plain.stat().st_size / packed.stat().st_size
+    rows = f"{plan.rows:,}".replace(",", " ")
     how = (
-        f"{plan.rows:,} rows of 56 columns, {size:.1f} times smaller in the zip; rounds: {plan.rounds}. One round says "
+        f"{rows} rows of 56 columns, {size:.1f} times smaller in the zip; rounds: {plan.rounds}. One round says "
         "nothing of its own noise."
-    ).replace(",", " ", plan.rows >= 1000)
+    )
     return f"{how}\n\n{_table(found, plan.rows)}"
 
 

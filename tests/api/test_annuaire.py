@@ -9,7 +9,7 @@ import pytest
 from ror_sante.api.annuaire.client import KEY_HEADER, AnnuaireSanteClient
 from ror_sante.api.annuaire.judgement import judge_document, judge_gateway
 from ror_sante.api.annuaire.parameters import PARAMETERS, doubts
-from ror_sante.api.annuaire.words import criteria, type_asked
+from ror_sante.api.annuaire.words import criteria, types_asked
 from ror_sante.environments import Environment
 from ror_sante.errors import AccessDeniedError, ConfigurationError, NotFoundError, ServerFaultError
 from ror_sante.settings import load_settings
@@ -297,13 +297,14 @@ def test_questions_join() -> None:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (["rpps"], "Practitioner"),
-        (["name", "city"], "Organization"),
-        (["name"], None),
-        ([], None),
-        (["rpps", "city"], None),
+        (["rpps"], ("Practitioner",)),
+        (["name", "city"], ("Organization",)),
+        (["name"], ("Practitioner", "Organization")),
+        (["mailbox"], ("Practitioner", "PractitionerRole", "Organization")),
+        ([], ()),
+        (["rpps", "city"], ()),
     ],
 )
-def test_some_questions_name_their_type(words: list[str], found: str | None) -> None:
+def test_questions_name_their_types(words: list[str], found: tuple[str, ...]) -> None:
     """A number tells what it is about; a name may be a person's or a structure's."""
-    assert type_asked(words) == found
+    assert types_asked(words) == found

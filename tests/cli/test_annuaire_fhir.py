@@ -55,9 +55,20 @@ def test_a_table_stops_at_fifty(on_a_terminal: Callable[..., Any], bench: Path) 
     assert "Nothing was found" in on_a_terminal("annuaire", "search", "Device", "-p", "_id=1", "--config", bench).err
 
 
-@pytest.mark.parametrize("words", [[], ["--name", "x"], ["--rpps", "99900000011", "--city", "x"]])
+def test_a_mailbox_is_searched_in_each_type_that_may_have_it(run: Callable[..., Any], bench: Path) -> None:
+    """One word is enough for people, activities and structures; --max counts over all of them."""
+    for owner in ("personne.1", "activite.1", "secretariat.1"):
+        done = run("annuaire", "search", "--mailbox", f"{owner}@simulateur.mssante.invalid", "--config", bench)
+        (found,) = map(json.loads, done.out.splitlines())
+        assert owner in json.dumps(found["telecom"])
+    done = run("annuaire", "search", "--name", "c", "--max", "3", "--format", "csv", "--config", bench)
+    assert done.out.startswith("type,id,")
+    assert len(done.out.splitlines()) == 4
+
+
+@pytest.mark.parametrize("words", [[], ["--rpps", "99900000011", "--city", "x"]])
 def test_the_type_is_asked_for_where_nothing_says_it(run: Callable[..., Any], bench: Path, words: list[str]) -> None:
-    """A name may be a person's or a structure's."""
+    """Nothing is both a person and a structure."""
     done = run("annuaire", "search", *words, "--config", bench)
     assert done.code == 2
     assert "TYPE is missing" in done.err
@@ -77,6 +88,7 @@ def test_a_wrong_key_says_so(run: Callable[..., Any], bench: Path) -> None:
     assert done.code == 5
     assert "the gateway refuses our API key" in done.err
     assert "annuaire.api_key_file" in done.err
+    assert "cause: The gateway does not know the API key" in done.err
     assert "cle-fausse" not in done.err
 
 

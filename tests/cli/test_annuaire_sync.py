@@ -48,6 +48,16 @@ def test_a_scan_and_what_changed(
     assert {line["host"] for line in lines} == {"localhost"}
 
 
+@pytest.mark.parametrize("days", [19, 21])
+def test_runs_that_are_rare_are_warned_of(
+    words: list[object], run: Callable[..., Any], simulator: Simulator, days: int
+) -> None:
+    """After three weeks, while there is still time."""
+    assert run(*words).code == 0
+    simulator.clock.advance(days * DAY)
+    assert (f"warning: the run before was {days} days ago; after 30 days" in run(*words).err) is (days > 20)
+
+
 def test_a_copy_beyond_the_window_says_what_to_do(
     words: list[object], run: Callable[..., Any], simulator: Simulator
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ import click
 
 from ror_sante.api.annuaire.client import AnnuaireSanteClient
 from ror_sante.api.annuaire.parameters import PARAMETERS
-from ror_sante.api.annuaire.words import criteria, type_asked
+from ror_sante.api.annuaire.words import criteria, types_asked
 from ror_sante.cli import rows
 from ror_sante.cli.audit import note
 from ror_sante.cli.place import Flags, opened
@@ -18,8 +19,10 @@ from ror_sante.cli.searching import enough, pair, print_found, progress
 from ror_sante.cli.verb import Verb, ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from typing import TypeVar
+
+    from ror_sante.api.fhir.resource import Resource
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,26 +81,35 @@ def search(
 ) -> int:
     """Search the public FHIR gateway of the Annuaire Santé.
 
-    TYPE is Practitioner, PractitionerRole, Organization, HealthcareService or Device; it may be left out where a word
-    such as --rpps or --city says it. Several words are all meant. Numbers are checked before anything is sent. The API
-    key comes from annuaire.api_key_file; no certificate is used.
+    TYPE is Practitioner, PractitionerRole, Organization, HealthcareService or Device. It may be left out where words
+    such as --rpps or --mailbox say it: each type that they fit is then searched. Several words are all meant. Numbers
+    are checked before anything is sent. The API key comes from annuaire.api_key_file; no certificate is used.
     """
     style = style or rows.default_format()
     asked = {word: value for word, value in words.items() if value is not None}
-    kind = resource_type or type_asked(list(asked))
-    if kind is None:
-        raise click.UsageError(f"TYPE is missing: {', '.join(PARAMETERS)}")
-    pairs = [*criteria(kind, **asked), *map(pair, params)]
+    kinds = (resource_type,) if resource_type else types_asked(list(asked))
+    if not kinds:
+        raise click.UsageError(f"TYPE is missing, or no type fits all words; TYPE is one of {', '.join(PARAMETERS)}")
+    searches = [(kind, [*criteria(kind, **asked), *map(pair, params)]) for kind in kinds]
     with gateway(env, timeout) as client, progress(style) as tick:
-        found = client.search(
-            kind,
-            pairs,
-            max_results=enough(most, style),
-            included=included or style == "table",
-            allow_truncated=allow_truncated,
-        )
-        print_found(found, tick, style, kind, most=most, included=included)
+        search = partial(client.search, included=included or style == "table", allow_truncated=allow_truncated)
+        found = _in_turn(search, searches, enough(most, style))
+        print_found(found, tick, style, kinds[0] if len(kinds) == 1 else "", most=most, included=included)
     return 0
+
+
+def _in_turn(
+    search: Callable[..., Generator[Resource, None, None]],
+    searches: list[tuple[str, list[tuple[str, str]]]],
+    most: int | None,
+) -> Generator[Resource, None, None]:
+    """Give what several searches find, one after the other, until there are enough matches."""
+    left = most
+    for kind, params in searches:
+        with contextlib.closing(search(kind, params, max_results=left)) as found:
+            for each in found:
+                left = left - (each.mode == "match") if left is not None else None
+                yield each
 
 
 @click.command(

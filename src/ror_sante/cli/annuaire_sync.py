@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from ror_sante.cli.audit import note
 from ror_sante.cli.long_job import signals_reach_us, told, watching
 from ror_sante.cli.verb import Verb, ending
 from ror_sante.errors import printable
-from ror_sante.sync.annuaire.mirror import OVERLAP, mirror
+from ror_sante.sync.annuaire.mirror import OVERLAP, WINDOW, mirror
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ror_sante.sync.annuaire.mirror import Mirrored
 
 _CODES = (0, 2, 4, 5, 7, 130, 143)
+_RARELY = timedelta(days=20)
+_LIMIT = f"after {WINDOW.days} days nothing but a full scan helps"
 _GOES_ON = "the same command goes on with what has come."
 
 
@@ -87,6 +90,8 @@ def _report(one: Mirrored, out: Path) -> None:
             f"since {one.since:%Y-%m-%d %H:%M} UTC {one.changed} came new or edited, {one.deactivated} deactivated: "
             f"{one.changes}\n"
         )
+    if not one.full and copy.cursor - one.since > _RARELY:
+        sys.stderr.write(f"warning: the run before was {(copy.cursor - one.since).days} days ago; {_LIMIT}.\n")
     sys.stdout.write(f"{out / one.type / 'current'}\n")
     sys.stdout.flush()
 

@@ -109,15 +109,14 @@ def criteria(
     return list(_pairs(resource_type, {word: value for word, value in given.items() if value is not None}))
 
 
-def type_asked(words: list[str]) -> str | None:
-    """Give the one resource type that all of these questions are about; None when there are several, or none.
+def types_asked(words: list[str]) -> tuple[str, ...]:
+    """Give the resource types that all of these questions are about: several for a name or a mailbox.
 
     Args:
         words: names of arguments of `criteria`.
     """
-    fitting = [set(_WORDS[word].parameters) for word in words]
-    found = set.intersection(*fitting) if fitting else set()
-    return found.pop() if len(found) == 1 else None
+    fitting = [_WORDS[word].parameters for word in words]
+    return tuple(name for name in fitting[0] if all(name in other for other in fitting)) if fitting else ()
 
 
 def _pairs(resource_type: str, given: dict[str, str]) -> Iterator[tuple[str, str]]:
