@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,34 @@ def test_a_person_sees_a_bar(words: list[object], on_a_terminal: Callable[..., A
     assert f"{simulator.annuaire.count('Practitioner')} records in force" in ran.err
     assert "Practitioner done" in ran.err
     assert "{" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("days", "warning"),
+    [
+        (19, ""),
+        (21, "warning: the last run for Device was 21 days ago, and the service keeps changes for 30.\n"),
+        (31, "warning: the last run for Device was 31 days ago, and the service keeps changes for 30: it needs"),
+    ],
+)
+def test_the_status_watches_the_window(
+    words: list[object], run: Callable[..., Any], simulator: Simulator, tmp_path: Path, days: int, warning: str
+) -> None:
+    """The same facts for people, programs and Prometheus; a warning while there is time, and one when it is over."""
+    out = tmp_path / "out"
+    simulator.change_annuaire(deactivated={"Device": 1})
+    assert run(*words).code == 0
+    manifest = out / "Device" / "current" / "manifest.json"
+    about = json.loads(manifest.read_bytes())
+    about["cursor"] = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    manifest.write_text(json.dumps(about))
+    told = run("status", out)
+    assert (told.code, told.err.startswith(warning), bool(told.err)) == (0, True, bool(warning))
+    count = about["active"]["count"]
+    assert f"Device             {count} in force, 1 deactivated\n" in told.out
+    found = json.loads(run("status", out, "--format", "json").out)
+    assert (found["types"]["Device"]["active"], len(found["warnings"])) == (count, int(bool(warning)))
+    gauges = run("status", out, "--format", "prometheus").out
+    assert f'ror_sante_annuaire_records{{folder="{out}",type="Device"}} {count}\n' in gauges
+    (left,) = [line for line in gauges.splitlines() if line.startswith("ror_sante_annuaire_window_left")]
+    assert (float(left.rpartition(" ")[2]) < 0) is (days > 30)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ror_sante.cli.status_annuaire import annuaire
+from ror_sante.cli.status_shown import metric, show, when
 from ror_sante.cli.verb import Verb, config_path, ending
 from ror_sante.errors import RorError, printable
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.settings import load_settings
+from ror_sante.sync.annuaire.standing import standings
 from ror_sante.sync.state import written
 from ror_sante.sync.status import Status
 from ror_sante.sync.status import status as look
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from ror_sante.pki.expiry import Validity
 
 _CODES = (0, 2, 5)
-_DAY: Final = 86_400.0
-_HOUR: Final = 3600.0
 
 
 @click.command(
@@ -34,6 +34,7 @@ _HOUR: Final = 3600.0
     epilog=ending(
         _CODES,
         "ror-sante status ror",
+        "ror-sante status annuaire",
         "ror-sante status ror --format json",
         "ror-sante status ror --format prometheus > /var/lib/node_exporter/ror.prom",
     ),
@@ -44,17 +45,16 @@ _HOUR: Final = 3600.0
 def status(*, folder: Path, style: str, state: Path | None) -> int:
     """Tell how old a copy is, what it holds, and what to worry about.
 
-    Nothing is called and nothing is asked: the days left on the certificate are shown when the settings name one that
-    opens without a prompt. A warning does not change the exit code.
+    DIR is the folder of `rorn export` or of `annuaire sync`. Nothing is called and nothing is asked: the days left on
+    the certificate are shown when the settings name one that opens without a prompt. A warning does not change the exit
+    code.
     """
+    copies = standings(folder, at=datetime.now(UTC))
+    if copies:
+        return annuaire(copies, style)
     validity, unread = _certificate()
     found = look(folder, at=datetime.now(UTC), state=state, validity=validity, unread=unread)
-    shown = {"text": _text, "json": _json, "prometheus": _prometheus}[style](found)
-    # Prometheus reads UTF-8, whatever the locale; the other two are made for it.
-    sys.stdout.buffer.write(shown.encode("utf-8" if style == "prometheus" else sys.stdout.encoding, "backslashreplace"))
-    sys.stdout.flush()
-    for warning in found.warnings:
-        sys.stderr.write(f"warning: {warning}.\n")
+    show({"text": _text, "json": _json, "prometheus": _prometheus}[style](found), found.warnings, style)
     return 0
 
 
@@ -79,8 +79,8 @@ def _text(found: Status) -> str:
 def _rows(found: Status) -> Iterator[tuple[str, str]]:
     yield "copy", f"{found.folder} ({found.snapshot})"
     yield "from", f"{found.service}, {'regions ' + ', '.join(found.regions) if found.regions else 'the whole nation'}"
-    yield "last full", _when(found.last_full, found.full_age) or "not known"
-    yield "last delta", _when(found.last_delta, found.delta_age) or "none"
+    yield "last full", when(found.last_full, found.full_age) or "not known"
+    yield "last delta", when(found.last_delta, found.delta_age) or "none"
     if found.cursor is not None:
         yield "next delta", f"from {written(found.cursor)}"
         yield "", f"the last one brought {_counted(found.delta_counts) or 'nothing'}"
@@ -89,13 +89,6 @@ def _rows(found: Status) -> Iterator[tuple[str, str]]:
         yield "certificate", f"left out: {found.unread}"
     else:
         yield "certificate", f"{found.days_left:.0f} days left"
-
-
-def _when(then: datetime | None, age: float | None) -> str:
-    if then is None or age is None:
-        return ""
-    words = f"{age / _DAY:.1f} days" if age >= 2 * _DAY else f"{age / _HOUR:.1f} hours"
-    return f"{written(then)}, {words} ago"
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -148,28 +141,8 @@ def _prometheus(found: Status) -> str:
         ("delta_cursor_timestamp_seconds", "Where the next delta starts.", {"": _seconds(found.cursor)}),
         ("certificate_days_left", "Days until our certificate ends.", {"": found.days_left}),
     ]
-    lines = "".join(_metric(found.folder, *metric) for metric in metrics)
+    lines = "".join(metric(found.folder, *one) for one in metrics)
     return lines + (f"# certificate left out: {printable(found.unread)}\n" if found.unread else "")
-
-
-def _metric(folder: Path, name: str, about: str, values: dict[str, Any]) -> str:
-    known = {label: value for label, value in values.items() if value is not None}
-    if not known:
-        return ""
-    head = f"# HELP ror_sante_{name} {about}\n# TYPE ror_sante_{name} gauge\n"
-    return head + "".join(
-        f"ror_sante_{name}{{{_labels(folder, label)}}} {value:.15g}\n" for label, value in known.items()
-    )
-
-
-def _labels(folder: Path, kind: str) -> str:
-    return f'folder="{_label(str(folder))}"' + (f',type="{_label(kind)}"' if kind else "")
-
-
-def _label(text: str) -> str:
-    r"""Escape a label value as the format asks (``\\``, ``\"``, ``\n``), and show what cannot be printed."""
-    shown = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
-    return shown.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _seconds(then: datetime | None) -> float | None:
