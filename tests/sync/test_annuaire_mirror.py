@@ -199,6 +199,25 @@ def test_a_full_scan_anew_takes_the_place_of_the_copy(run: Any, simulator: Simul
     assert first.where.is_dir()
 
 
+@pytest.mark.parametrize("days", [1, 3])
+def test_a_scan_that_stopped_outlives_the_runs_between(
+    run: Any, simulator: Simulator, watched: Any, tmp_path: Path, days: int
+) -> None:
+    """The nightly run brings what changed and leaves the scan to the next full one; after two days it is let go."""
+    run()
+    simulator.fault("gateway-empty-next")
+    with pytest.raises(TruncatedResultError):
+        run(full=True)
+    simulator.clock.advance(days * DAY)
+    assert content(run()) == truth(simulator)
+    left = tmp_path / "out" / TYPE / ".work"
+    assert [path.name for path in left.glob("*")] == (["scan"] if days < 2 else [])
+    simulator.fault("gateway-stale-next")
+    assert content(run(full=True, watcher=watched)) == truth(simulator)
+    assert ("resumed" in watched.names) is (days < 2)
+    assert not left.exists()
+
+
 # ------------------------------------------------------------------ the window
 
 

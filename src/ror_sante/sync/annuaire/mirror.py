@@ -51,7 +51,7 @@ OVERLAP: Final = 600.0  # seconds: a change may be seen by searches some time af
 CHANGES: Final = "changes"
 
 _WORK: Final = ".work"
-_CHANGED: Final = "changed"
+_SCAN, _DELTA, _CHANGED, _COPY = "scan", "delta", "changed", "copy"  # folders in it
 _STARTS: Final = 3  # searches begun in one run, when the service loses the next link each time
 _FRESH: Final = timedelta(days=2)  # how long the work of a dead run is worth being taken up
 _WAITS: Final = (30.0, 60.0, 120.0, 240.0, 480.0)  # seconds; long runs of 502 are known (issues 331, 372, 405)
@@ -178,24 +178,32 @@ class _Run:
         private_folder(self.folder)
         found = None if full else self._here()
         if found is None:
-            scan, note = self._filled("scan", None)
+            scan, note = self._filled(_SCAN, None)
             return self._updated([scan], note.begun, scanned=note.begun, full=True)
         where, copy = found
         return self._updated([where / name for name in names(self.type)], copy.cursor, scanned=copy.scanned)
 
     def _updated(self, base: list[Path], since: datetime, *, scanned: datetime, full: bool = False) -> Mirrored:
-        delta, note = self._filled("delta", since - self.overlap)
+        delta, note = self._filled(_DELTA, since - self.overlap)
         changed = fold([delta], self._work / _CHANGED, self.type)
         changes = None if full else self._placed_changes(note, changed, since)
         if full or note.found:
             self._publish([delta, *base], note, scanned)
         else:
             self._move_on(note)
-        remove(self._work)
+        self._tidy(note, full=full)
         where, copy = self._published()
         counts = {"changed": changed.active.count, "deactivated": changed.deactivated.count}
         self.watcher.step("published", type=self.type, records=copy.active.count, **counts)
         return Mirrored(type=self.type, where=where, copy=copy, full=full, changes=changes, since=since, **counts)
+
+    def _tidy(self, note: Note, *, full: bool) -> None:
+        """Leave nothing but a scan that an earlier run began, and that one with --full may go on with."""
+        scan = None if full else Spool.left(self._work / _SCAN)
+        if scan is None or note.begun - scan.note.begun > _FRESH:
+            remove(self._work)
+        for name in (_DELTA, _CHANGED, _COPY):
+            remove(self._work / name)
 
     def _here(self) -> tuple[Path, Copy] | None:
         found = copy_of(self.folder)
@@ -300,7 +308,7 @@ class _Run:
     def _publish(self, sources: list[Path], note: Note, scanned: datetime) -> None:
         if not is_placed(self.folder, note.name):  # killed before the pointer moved, perhaps
             self._check_room(sources)
-            made = self._work / "copy"
+            made = self._work / _COPY
             folded = fold(sources, made, self.type)
             copy = Copy(
                 type=self.type,
