@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 B = TypeVar("B", bytes, msgspec.Raw)
 
-WINDOW: Final = 128 * 1024  # bytes; buffers of 256 KiB cost twice the system time, in fresh pages
+WINDOW: Final = 112 * 1024  # bytes; buffers from 128 KiB on go back to the system each time, and cost fresh pages
 LARGEST: Final = 32 * 1024 * 1024  # bytes of a window that finds no place to cut: one resource, or no resource at all
 
 _LIKELY: Final = 8  # last places that look like the start of an entry
