@@ -27,10 +27,13 @@ from ror_sante.errors import (
     UnreachableError,
     UsageError,
 )
+from ror_sante.http.retry import RetryPolicy
+from ror_sante.http.session import SessionFactory
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.tls.adapter import Origin
 from ror_sante.tls.probe import Via, probe
 from tests.support.black_holes import resolve_to, silent_port
+from tests.support.tls_servers import OK
 from tests.support.waiting import free_port
 
 NOW = datetime.now(UTC)
@@ -181,6 +184,29 @@ def test_a_port_that_speaks_plain_http(first, listening) -> None:
     port = listening(lambda connection: (connection.recv(4096), connection.sendall(b"HTTP/1.1 400 Bad\r\n\r\n")))
 
     assert first(Origin("localhost", port))[0].code == "not-tls"
+
+
+@pytest.mark.parametrize("good", [0, 1])
+def test_a_connection_that_breaks_after_an_answer_is_not_laid_to_our_certificate(serve, pki, good) -> None:
+    """What was let in is known; before the first answer, a server that says nothing may mean our certificate."""
+    answers = [OK] * good
+
+    def answer(_request: bytes) -> bytes:
+        if not answers:
+            raise ConnectionError("the server hangs up")
+        return answers.pop()
+
+    server = serve(answer=answer)
+    with SessionFactory(pki.identity(), pki.anchor, retry=RetryPolicy.none()).session(server.url) as session:
+        for _ in range(good):
+            session.get(server.url)
+        with pytest.raises(UnreachableError) as broken:
+            session.post(server.url)
+
+    assert broken.value.receipt.failed == "read"
+    causes = diagnose(broken.value, identity=pki.identity(), anchor=pki.anchor, at=NOW)
+    assert [cause.code for cause in causes] == (["unknown"] if good else ["client-not-registered", "handshake-cut"])
+    assert {cause.confidence for cause in causes} == {"low"}
 
 
 @pytest.mark.parametrize("cut", ["end", "reset"])

@@ -381,6 +381,8 @@ def _of_silence(receipt: HandshakeReceipt, error: TransportError) -> Iterator[Cl
 def _of_cut(case: _Case, error: TransportError) -> Iterator[Claim]:
     """Closed without a word: by a server that judged our certificate, or by something that never read it."""
     receipt = case.receipt
+    if receipt is not None and receipt.first_byte_seconds is not None:
+        return  # it has answered on this connection: neither our certificate nor the way is to blame
     if receipt is not None and receipt.failed == "tls" and not receipt.received:
         yield "handshake-cut", "medium", f"{error.message}, before the server showed a certificate"
         return
