@@ -6,6 +6,7 @@ import contextlib
 import pickle
 import socket
 import ssl
+import struct
 import threading
 from types import SimpleNamespace
 
@@ -204,6 +205,29 @@ def test_a_name_without_address_and_a_closed_port_tell_their_step(session) -> No
         receipt = failed.value.receipt
         assert (receipt.failed, len(receipt.tried), receipt.protocol) == (step, tried, "")
     assert receipt.tried[0].outcome == "refused"
+
+
+class Resetting(TlsServer):
+    """Resets a connection as soon as the request begins to come."""
+
+    def _talk(self, secure, visit) -> None:
+        secure.recv(1)
+        secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def test_a_request_that_breaks_while_it_is_sent_brings_its_receipt(adapter, server_context) -> None:
+    """Whether the reset is met in writing or in reading, which is a matter of chance: ten long requests meet both."""
+    server = Resetting(server_context())
+    try:
+        calls = adapter(server)
+        for number in range(10):
+            with pytest.raises(UnreachableError) as broken:
+                calls.send("POST", bytes(4_000_000))
+            assert broken.value.receipt.failed == "read"
+            assert len(broken.value.receipt.sent) == 2
+            assert calls.receipts()[number] == broken.value.receipt
+    finally:
+        server.close()
 
 
 def test_what_cannot_be_a_name_is_a_fault_of_the_call(session) -> None:

@@ -96,7 +96,13 @@ class BoundedConnection(HTTPSConnection):
         cancel = current()
         if cancel is not None and self.sock is not None:
             cancel.take(self.sock)
-        super().request(*args, **kwargs)
+        try:
+            super().request(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # urllib3 goes on to read the answer, and with it why the peer closed
+        except OSError as error:
+            self._tell(error)
+            raise
 
     def _forget_session(self) -> bool:
         context: Any = self.ssl_context
