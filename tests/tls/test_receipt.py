@@ -58,8 +58,8 @@ def adapter(pki):
         kept = Receipts()
         made = PinnedAdapter(build_context(identity or pki.identity(), pki.anchor), [server.origin], receipts=kept)
 
-        def send(method="GET", body=None, proxy="", read=20.0):
-            return made.open(Outgoing(method, f"{server.url}/", {}, body), timeout=(5.0, read), proxy=proxy)
+        def send(method="GET", body=None, proxy="", read=20.0, connect=5.0):
+            return made.open(Outgoing(method, f"{server.url}/", {}, body), timeout=(connect, read), proxy=proxy)
 
         return SimpleNamespace(send=send, receipts=kept.all)
 
@@ -207,6 +207,16 @@ def test_a_name_without_address_and_a_closed_port_tell_their_step(session) -> No
     assert receipt.tried[0].outcome == "refused"
 
 
+class Reading(TlsServer):
+    """Reads the first byte of a request and no more."""
+
+    done = threading.Event()
+
+    def _talk(self, secure, visit) -> None:
+        secure.recv(1)
+        self.done.wait(60)
+
+
 class Resetting(TlsServer):
     """Resets a connection as soon as the request begins to come."""
 
@@ -215,8 +225,23 @@ class Resetting(TlsServer):
         secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def test_a_request_that_breaks_while_it_is_sent_brings_its_receipt(adapter, server_context) -> None:
-    """Whether the reset is met in writing or in reading, which is a matter of chance: ten long requests meet both."""
+def test_a_request_that_nobody_reads_brings_the_receipt_of_its_connection(adapter, server_context) -> None:
+    """The time-out comes while we write: no answer was waited for."""
+    server = Reading(server_context())
+    calls = adapter(server)
+    try:
+        with pytest.raises(UnreachableError, match="write operation timed out") as late:
+            calls.send("POST", bytes(16_000_000), connect=2.0)
+    finally:
+        server.done.set()
+        server.close()
+
+    assert (late.value.receipt.failed, len(late.value.receipt.sent)) == ("read", 2)
+    assert calls.receipts() == (late.value.receipt,)
+
+
+def test_a_request_that_is_reset_while_it_is_sent_brings_its_receipt(adapter, server_context) -> None:
+    """Whether the reset is met in writing or in reading, which is a matter of chance, the answer is looked for."""
     server = Resetting(server_context())
     try:
         calls = adapter(server)

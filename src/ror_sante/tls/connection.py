@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import ssl
 import time
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from ror_sante.tls.receipt import Receipts
 
+# Where urllib3 goes on to read the answer, and with it why the peer closed.
+_READ_ON: Final = frozenset({errno.EPIPE, errno.EPROTOTYPE, errno.ECONNRESET})
 _DEFAULT_CONNECT: Final = 5.0
 _DEFAULT_READ: Final = 30.0
 
@@ -98,10 +101,9 @@ class BoundedConnection(HTTPSConnection):
             cancel.take(self.sock)
         try:
             super().request(*args, **kwargs)
-        except BrokenPipeError:
-            raise  # urllib3 goes on to read the answer, and with it why the peer closed
         except OSError as error:
-            self._tell(error)
+            if error.errno not in _READ_ON:
+                self._tell(error)
             raise
 
     def _forget_session(self) -> bool:
