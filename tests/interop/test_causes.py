@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 # A twentieth of the long count.
 COUNTS = [5, pytest.param(100, marks=pytest.mark.soak)]
 ENOUGH = 0.95
+# A busy machine must not look like a server that fell silent.
+PATIENT = Timeouts(connect=60, read=60)
 
 OF_CLIENT = {
     "no-intermediate": "intermediate-not-sent",
@@ -92,7 +94,7 @@ def _identity(identities: Identities, flaw: str) -> ClientIdentity | None:
 def _errors(unjudged: Unjudged, identity: ClientIdentity | None, url: str, times: int) -> Iterator[TransportError]:
     """Ask through the way that our clients use, by GET and POST in turn, each on a new connection."""
     for turn in range(times):
-        exchange = Exchange(unjudged(identity, url), retry=RetryPolicy(), timeout=Timeouts())  # type: ignore[arg-type]  # see Unjudged
+        exchange = Exchange(unjudged(identity, url), retry=RetryPolicy(), timeout=PATIENT)  # type: ignore[arg-type]  # see Unjudged
         body = bytes(100_000) if turn % 2 else None
         with pytest.raises(TransportError) as refused:
             exchange.send(Request("POST" if body else "GET", f"{url}/echo", {}, body=body))
@@ -121,7 +123,7 @@ def test_a_refused_probe_is_told_by_its_cause(
     """With the receipt of a probe, as the smoke test makes it; nginx refuses requests, and a probe sends none."""
     identity, tally = _identity(identities, flaw), Tally(OF_CLIENT[flaw])
     for _ in range(times):
-        seen = probe(Origin.of(place.url), identity, [pki.anchor])
+        seen = probe(Origin.of(place.url), identity, [pki.anchor], timeout=PATIENT.connect)
         assert seen.error is not None
         tally.take(diagnose(seen.error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
 
@@ -137,7 +139,7 @@ def test_a_flawed_server_is_told_by_its_cause(
     """The certificates that came decide; another authority is likely, never certain."""
     tally = Tally(OF_SERVER[flaw])
     for _ in range(times):
-        seen = probe(Origin.of(nginx.url(f"{flaw}-{listener}")), identity, [pki.anchor])
+        seen = probe(Origin.of(nginx.url(f"{flaw}-{listener}")), identity, [pki.anchor], timeout=PATIENT.connect)
         assert seen.error is not None
         tally.take(diagnose(seen.error, identity=identity, anchor=pki.anchor, at=datetime.now(UTC)))
 
@@ -212,7 +214,7 @@ def test_a_server_with_a_weak_key_is_told_by_its_cause(
 
 def _probed(url: str, identity: ClientIdentity, pki: SimulatorPki, times: int) -> Iterator[BaseException]:
     for _ in range(times):
-        seen = probe(Origin.of(url), identity, [pki.anchor])
+        seen = probe(Origin.of(url), identity, [pki.anchor], timeout=PATIENT.connect)
         assert seen.error is not None
         yield seen.error
 
