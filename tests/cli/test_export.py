@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -19,6 +20,7 @@ from ror_sante.cli.export import _Bar
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.simulator.server import Simulator, Variants
 from ror_sante.sync.lock import locked
+from ror_sante.sync.store import Store
 
 
 @pytest.fixture
@@ -146,6 +148,19 @@ def test_a_refusal_says_how_to_go_on(export: Any, run: Any, simulator: Simulator
     assert ran.code == 5
     (told,) = re.findall("Stopped; ror-sante (.*) goes on from here", ran.err)
     assert run(*shlex.split(told)).code == 0
+
+
+def test_a_full_disk_is_told_with_its_folder(export: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 2, and how to go on; a write itself names no file."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Store, "take", full)
+    ran = export("--all")
+    assert ran.code == 2
+    assert f"error: {tmp_path / 'out'}: No space left on device" in ran.err
+    assert "goes on from here" in ran.err
 
 
 def test_a_job_that_takes_too_long_is_exit_5(export: Any, simulator: Simulator) -> None:

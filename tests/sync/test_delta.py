@@ -21,6 +21,7 @@ from ror_sante.sync import delta as module
 from ror_sante.sync.delta import Outcome, Plan, delta, runs
 from ror_sante.sync.export import Selection, export
 from ror_sante.sync.gather import Gathered
+from ror_sante.sync.job import REGION
 from ror_sante.sync.lock import LockedError, locked
 from ror_sante.sync.state import State, full_of, read_state, since, write_state
 
@@ -62,6 +63,17 @@ def long_ago(copier: Any, **ago: float) -> datetime:
 
 
 # ------------------------------------------------------------------ what comes
+
+
+def test_a_delta_of_a_regional_copy_is_regional(now: Any) -> None:
+    """Without regions it asks for those of the copy in its folder, and never for one that the copy does not hold."""
+    now.copy(Selection(("11", "84")))
+    ran(now)
+    assert sent(now)[-1]["_tag"] == [f"{REGION}|11,{REGION}|84"]
+    with pytest.raises(ConfigurationError, match="is of the regions 11, 84"):
+        ran(now, regions=("53",), state=now.folder / "other.json")
+    ran(now, regions=("84",), state=now.folder / "other.json")
+    assert sent(now)[-1]["_tag"] == [f"{REGION}|84"]
 
 
 def test_what_changed_comes_with_what_hangs_on_it(now: Any) -> None:

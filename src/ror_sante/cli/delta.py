@@ -73,6 +73,7 @@ def delta(
 
     With --state, a run starts where the last one began, by the server's clock; the file is written only when all is on
     the disk, so a run that stopped is simply run again. The first run starts at --since, or at the full export in DIR.
+    Without --region it asks for the regions of that export.
     """
     since = None if start is None else time_of(start)
     plan = Plan(out=out, since=since, state=state, regions=regions)  # judged before the settings are read

@@ -96,7 +96,7 @@ def export(
         parallel=max_parallel, accept_shrink=accept_shrink, shrink_limit=shrink_limit / 100, patience=wait
     )
     goes_on = f"{again('rorn', 'export', '--resume', '--out', str(out), **place)} goes on from here."
-    with opened(Flags(**place)) as where, told(goes_on), _judged():
+    with opened(Flags(**place)) as where, told(goes_on), _judged(out):
         ours = where.settings.rorn.export
         selection = None if resume else Selection(regions, ours.type, ours.output_format or "")
         with where.national() as client, watching(_Bar, *_columns()) as watcher, signals_reach_us():
@@ -112,8 +112,8 @@ def _one_of(*given: bool) -> None:
 
 
 @contextlib.contextmanager
-def _judged() -> Iterator[None]:
-    """Give a copy that shrank its exit code, and say by how much."""
+def _judged(out: Path) -> Iterator[None]:
+    """Give a copy that shrank its exit code, and say by how much; name the folder of a disk that fails."""
     try:
         yield
     except ShrunkError as error:
@@ -121,6 +121,9 @@ def _judged() -> Iterator[None]:
         for fall in error.falls:
             sys.stderr.write(f"  {printable(fall)}\n")
         raise click.exceptions.Exit(BAD_VERDICT) from error
+    except OSError as error:
+        error.filename = error.filename or out  # a write says which disk is full, and not by a number
+        raise
 
 
 # ------------------------------------------------------------------ progress

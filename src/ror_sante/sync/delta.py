@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from ror_sante.sync.gather import Gathered
 from ror_sante.sync.job import REGION
 from ror_sante.sync.lock import locked
 from ror_sante.sync.progress import Silent
+from ror_sante.sync.snapshot import current
 from ror_sante.sync.state import (
     CANNOT_SEE,
     FULL_WEEK,
@@ -62,7 +63,7 @@ class Plan:
         out: a folder that gets one folder a run, or a file (its name ends with ``.ndjson``) that is not there yet.
         since: where to start, when the state does not say it.
         state: the file that remembers how far the deltas came.
-        regions: codes of source regions (TRE_R30); empty for the whole nation.
+        regions: codes of source regions (TRE_R30); empty for those of the copy in the folder, or for the whole nation.
         overlap: seconds before the start that are asked again.
     """
 
@@ -130,7 +131,23 @@ def delta(
     if plan.into_file and plan.out.exists():
         raise ConfigurationError(f"{plan.out} is there already", hint="Move it away, or name another file.")
     with locked(folder):
-        return _Run(client, plan, watcher or Silent(), clock).result()
+        return _Run(client, _like_the_copy(plan), watcher or Silent(), clock).result()
+
+
+def _like_the_copy(plan: Plan) -> Plan:
+    """Ask for the regions of the copy in the folder: others do not belong to it.
+
+    Raises:
+        ConfigurationError: a region was asked for that the copy does not hold.
+    """
+    found = None if plan.into_file else current(plan.out)
+    held = () if found is None else tuple(found[1].regions)
+    if not held or set(plan.regions) <= set(held):
+        return replace(plan, regions=plan.regions or held)
+    raise ConfigurationError(
+        f"the copy in {plan.out} is of the regions {', '.join(held)}, and the delta is asked for others",
+        hint="Take a folder for each choice of regions.",
+    )
 
 
 @dataclass(frozen=True)
