@@ -28,7 +28,7 @@ from ror_sante.http.session import RorSession, SessionFactory, Timeouts
 from ror_sante.simulator.pki import SimulatorPki
 from ror_sante.tls.adapter import Origin, PinnedAdapter
 from ror_sante.tls.context import build_context
-from tests.interop.frontends import FRONT_ENDS, OPENSSL, PLACES, pem, running
+from tests.interop.frontends import FRONT_ENDS, KEYTOOL, OPENSSL, PLACES, pem, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,6 +208,12 @@ def need(program: Program, *, required: bool = REQUIRED) -> str:
 def openssl() -> str:
     """The openssl program."""
     return need(OPENSSL)
+
+
+@pytest.fixture(scope="session")
+def keytool() -> str:
+    """The program of Java that reads key stores."""
+    return need(KEYTOOL)
 
 
 class _FrontEnds:

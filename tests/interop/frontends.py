@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
@@ -53,6 +54,7 @@ NGINX = Program("nginx", ("nginx",), "nginx-light")
 APACHE = Program("Apache httpd", ("apache2", "httpd"), "apache2")
 HAPROXY = Program("HAProxy", ("haproxy",), "haproxy")
 OPENSSL = Program("openssl", ("openssl",), "openssl")
+KEYTOOL = Program("keytool", ("keytool",), "default-jre-headless")
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,9 @@ def _nginx_listener(stage: Stage, listener: Listener) -> str:
   }}"""
 
 
-def _nginx_configuration(stage: Stage, listeners: tuple[Listener, ...]) -> str:
+def _nginx_configuration(
+    stage: Stage, listeners: tuple[Listener, ...], listener: Callable[[Stage, Listener], str] = _nginx_listener
+) -> str:
     temporary = "\n".join(
         f"  {kind}_temp_path {stage.folder}/nginx-{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -190,9 +194,39 @@ http {{
 {temporary}
   keepalive_timeout 60s;
   client_max_body_size 64m;
-  {"".join(_nginx_listener(stage, listener) for listener in listeners)}
+  {"".join(listener(stage, one) for one in listeners)}
 }}
 """
+
+
+def nginx_before(simulator: str, client: str) -> FrontEnd:
+    """Give an nginx that lets in whom its root certified, and asks a simulator behind it with the client's certificate.
+
+    Args:
+        simulator: the simulator's address, ``https://host:port``.
+        client: a PEM file with the chain and key that the simulator knows, in the folder of the certificates.
+    """
+
+    def listener(stage: Stage, one: Listener) -> str:
+        return f"""
+  server {{
+    listen 127.0.0.1:{stage.port(one)} ssl;
+    ssl_protocols {one.tls};
+    ssl_certificate {stage.folder}/{one.certificate};
+    ssl_certificate_key {stage.folder}/{one.certificate};
+    ssl_client_certificate {stage.folder}/root.pem;
+    ssl_verify_client on;
+    location / {{
+      proxy_pass {simulator};
+      proxy_ssl_certificate {stage.folder}/{client};
+      proxy_ssl_certificate_key {stage.folder}/{client};
+      proxy_ssl_trusted_certificate {stage.folder}/root.pem;
+      proxy_ssl_verify on;
+      proxy_ssl_verify_depth 2;
+    }}
+  }}"""
+
+    return FrontEnd(NGINX, BOTH, partial(_nginx_configuration, listener=listener), _nginx_command, _nginx_seen)
 
 
 def _nginx_command(program: str, folder: Path) -> list[str]:
@@ -419,15 +453,16 @@ def pem(certificates: Iterable[x509.Certificate]) -> bytes:
 
 
 @contextlib.contextmanager
-def running(kind: str, folder: Path, upstream: int) -> Iterator[Running]:
+def running(kind: str, folder: Path, upstream: int, front_end: FrontEnd | None = None) -> Iterator[Running]:
     """Start a front end on ports that were free a moment ago, and stop it at the end.
 
     Args:
         kind: ``nginx``, ``apache`` or ``haproxy``.
         folder: holds the certificates; the front end's files are written there too.
         upstream: the port of the echo server.
+        front_end: another one than the usual one of that kind.
     """
-    front_end = FRONT_ENDS[kind]
+    front_end = front_end or FRONT_ENDS[kind]
     program = front_end.program.find()
     assert program, f"{front_end.program.name} is not installed"
     log = folder / f"{kind}.log"
