@@ -19,6 +19,7 @@ Make = Callable[..., Any]
 QUICK = 3
 FULL = 50
 ALL = Selection()
+PARTS = 8  # of each piece: six files give more of them than the last point, however few pieces a file comes in
 
 
 @pytest.fixture(params=[QUICK, pytest.param(FULL, marks=pytest.mark.soak)])
@@ -37,12 +38,12 @@ class Disturbance:
         write = files.Download.write
 
         def counted(download: files.Download, data: bytes) -> None:
-            half = len(data) // 2
-            for piece in (data[:half], data[half:]):
+            size = len(data) // PARTS + 1
+            for start in range(0, len(data), size):
                 self.left -= 1
                 if self.left == 0:
                     self.act()
-                write(download, piece)
+                write(download, data[start : start + size])
 
         monkeypatch.setattr(files.Download, "write", counted)
 
