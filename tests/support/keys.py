@@ -20,16 +20,20 @@ POOL = 32  # more than any test needs at once: within one test no two keys are t
 
 @pytest.fixture(autouse=True, scope="session")
 def keys_take_turns() -> Iterator[None]:
-    """Let every test PKI of this process draw on one pool of real keys, each made when its turn first comes."""
+    """Let the leaves of every test PKI of this process draw on one pool of real keys, made when their turn first comes.
+
+    Authorities have keys of their own: a tree may serve many tests, and no leaf may come to have the key of its issuer.
+    """
     make, made = pki._rsa, defaultdict[int, list["RSAPrivateKey"]](list)
     turns = defaultdict[int, "count[int]"](count)
 
-    def draw(bits: int) -> RSAPrivateKey:
+    def draw(tree: pki.SimulatorPki) -> RSAPrivateKey:
+        bits = tree.root.key.key_size
         turn, pool = next(turns[bits]) % POOL, made[bits]
         if turn >= len(pool):
             pool.append(make(bits))
         return pool[turn % len(pool)]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pki, "_rsa", draw)
+        patch.setattr(pki.SimulatorPki, "_new_key", draw)
         yield

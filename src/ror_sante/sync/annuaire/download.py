@@ -105,6 +105,7 @@ class _Run:
             if not offer.available:
                 return self._none(here)
             if offer.version in here:
+                self._prune(here[offer.version], keep)  # a run that was killed may have left older ones
                 return Downloaded("unchanged", here[offer.version], offer.version)
             try:
                 return self._fetched(offer, keep)
