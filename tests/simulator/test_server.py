@@ -125,6 +125,35 @@ def test_it_stops_in_the_middle_of_a_slow_answer(run: Any, call: Any) -> None:
         assert time.monotonic() - start < 5
 
 
+def test_a_request_that_is_overtaken_by_the_stop_is_no_failure(
+    run: Any, call: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An answer that was still being made when the ports closed goes nowhere, and nothing is told of it."""
+    simulator, begun, ended = run(), threading.Event(), threading.Event()
+    listener = simulator._ports.listeners["ror"]
+    client, answer, dispatch = call(simulator), simulator._fhir.answer, listener.dispatch
+
+    def late(asked: Any) -> Any:
+        begun.set()
+        until(lambda: not simulator.running)
+        return answer(asked)
+
+    def watched(request: Any) -> Any:
+        try:
+            return dispatch(request)
+        finally:
+            ended.set()
+
+    headers = client.headers
+    monkeypatch.setattr(simulator._fhir, "answer", late)
+    monkeypatch.setattr(listener, "dispatch", watched)
+    client.connection.request("GET", f"{BASE}/metadata", headers=headers)
+    assert begun.wait(60)
+    simulator.stop()
+    assert ended.wait(60)
+    assert not caplog.records
+
+
 def test_a_simulator_that_does_not_run_has_no_address(run: Any) -> None:
     """The address exists while it runs; to start twice is an error."""
     simulator = run()

@@ -137,7 +137,8 @@ class Listener(HTTPServerBase):
             reply = self.answer(call)
             payload = reply.payload
         except Exception:
-            log.exception("the simulator failed on %s %s", call.method, call.path)
+            if self.is_running():  # who is overtaken by stop() gets no answer, and that is no failure
+                log.exception("the simulator failed on %s %s", call.method, call.path)
             reply = outcome(500, "exception", "Le simulateur a échoué : voir le journal du processus.")
             payload = reply.payload
         request.environ[_DELIVERY](reply.delivery)
