@@ -13,7 +13,7 @@ SELF := install --quiet --no-deps --no-build-isolation --editable .
 
 # Tests that need third-party servers, or hours, have targets of their own.
 QUICK := not interop and not soak
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST_ARGS ?=
 
 # A caller's settings of Python and pip must not reach into the environment made here.
@@ -116,7 +116,7 @@ reference: $(VENV)/dev
 	@$(PY) docs/generate.py
 
 interop: $(VENV)/tests
-	@$(PY) -m pytest tests/interop -m "interop and not soak" -p no:cacheprovider $(PYTEST_ARGS)
+	@$(PY) -m pytest tests/interop -n $(WORKERS) -m "interop and not soak" -p no:cacheprovider $(PYTEST_ARGS)
 
 soak: $(VENV)/tests
 	@$(PY) -m pytest -m soak -p no:cacheprovider --soak-table benchmarks/SOAK.md $(PYTEST_ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.long
 
 
 def passes(pytester: pytest.Pytester, *args: str, **outcomes: int) -> pytest.RunResult:
