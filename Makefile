@@ -13,7 +13,7 @@ SELF := install --quiet --no-deps --no-build-isolation --editable .
 
 # Tests that need third-party servers, or hours, have targets of their own.
 QUICK := not interop and not soak
-WORKERS ?= 3
+WORKERS ?= 2
 PYTEST_ARGS ?=
 
 # A caller's settings of Python and pip must not reach into the environment made here.

@@ -11,7 +11,7 @@ from where import settings
 from ror_sante import InterRorClient
 
 with settings() as found, InterRorClient.from_settings(found) as ror:
-    with ror.search("HealthcareService", {"_count": "20"}, max_results=3, region_timeout=8) as search:
+    with ror.search("HealthcareService", {"_count": "20"}, max_results=3, region_timeout=30, deadline=60) as search:
         for row in search:  # the quick regions come first
             print(f"{' '.join(row.regions):>5}  {row.resource['name']}")
 
