@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ror_sante.simulator.pki import Issued
     from tests.interop.frontends import Program, Running, Seen
 
-REQUIRED = os.environ.get("ROR_SANTE_REQUIRE_INTEROP") == "1"
+REQUIRED = os.environ.get("REQUIRE_INTEROP") == "1"
 DAY = timedelta(days=1)
 
 

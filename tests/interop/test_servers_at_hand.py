@@ -17,6 +17,6 @@ def test_a_missing_server_skips_its_tests_and_names_the_package() -> None:
 
 
 def test_a_missing_server_fails_its_tests_where_servers_are_required() -> None:
-    """In CI, which sets ROR_SANTE_REQUIRE_INTEROP=1, nothing is skipped in silence."""
+    """In CI, which sets REQUIRE_INTEROP=1, nothing is skipped in silence."""
     with pytest.raises(pytest.fail.Exception, match=r"Some server is not installed .*apt-get install some-package"):
         need(ABSENT, required=True)
