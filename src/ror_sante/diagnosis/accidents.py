@@ -135,7 +135,7 @@ def detour(host: str, tried: Sequence[Attempt], *, lang: Lang = "en") -> tuple[F
     Returns:
         A warning ``ipv6-black-hole``, or nothing.
     """
-    lost = [one for one in tried if one.outcome == "timeout" and ":" in one.address]
+    lost = [one for one in tried if one.lost_ipv6]
     if not lost or tried[-1].outcome != "connected" or ":" in tried[-1].address:
         return ()
     names, seconds = ", ".join(one.address for one in lost), f"{sum(one.seconds for one in lost):.1f}"

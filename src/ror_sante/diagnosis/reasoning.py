@@ -370,7 +370,7 @@ def _of_way(case: _Case, error: TransportError) -> Iterator[Claim]:
 
 def _of_silence(receipt: HandshakeReceipt, error: TransportError) -> Iterator[Claim]:
     """Nobody answered: where IPv4 was tried too a firewall is likelier than a network that loses IPv6."""
-    silent = [one.address for one in receipt.tried if one.outcome == "timeout" and ":" in one.address]
+    silent = [one.address for one in receipt.tried if one.lost_ipv6]
     alone = len(silent) == len(receipt.tried)
     if silent:
         told = f"{', '.join(silent)} did not answer{', and there is no IPv4 address' if alone else ''}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from ror_sante.sync.store import Count  # noqa: TC001  msgspec reads the annotat
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+
+T = TypeVar("T")
 
 CURRENT: Final = "current"
 MANIFEST: Final = "manifest.json"
@@ -104,16 +106,30 @@ def current(folder: Path) -> tuple[Path, Manifest] | None:
     Raises:
         SyncError: what the pointer leads to is no copy of ours.
     """
+    hint = f"Put it back, or remove {folder / CURRENT} to begin anew; nothing is then compared."
+    return current_of(folder, _MANIFEST, hint=hint)
+
+
+def current_of(folder: Path, decoder: msgspec.json.Decoder[T], *, hint: str) -> tuple[Path, T] | None:
+    """Give the good copy of a folder with what its manifest says, whatever kind of copy it is.
+
+    Args:
+        folder: the one with the pointer.
+        decoder: reads the manifest.
+        hint: what to do when it cannot be read.
+
+    Raises:
+        SyncError: what the pointer leads to is no copy of ours.
+    """
     name = current_name(folder)
     if not name:
         return None
     snapshot = snapshot_path(folder, name)
     try:
-        return snapshot, _MANIFEST.decode((snapshot / MANIFEST).read_bytes())
+        return snapshot, decoder.decode((snapshot / MANIFEST).read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SyncError(
-            f"the copy in {snapshot} cannot be read: its {MANIFEST} is missing or damaged",
-            hint=f"Put it back, or remove {folder / CURRENT} to begin anew; nothing is then compared.",
+            f"the copy in {snapshot} cannot be read: its {MANIFEST} is missing or damaged", hint=hint
         ) from error
 
 

@@ -31,6 +31,11 @@ class Attempt(NamedTuple):
     outcome: Literal["connected", "refused", "timeout", "failed"]
     seconds: float
 
+    @property
+    def lost_ipv6(self) -> bool:
+        """Whether it is an IPv6 address that did not answer at all."""
+        return self.outcome == "timeout" and ":" in self.address
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class HandshakeReceipt:

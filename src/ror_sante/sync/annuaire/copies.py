@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ror_sante._version import __version__
-from ror_sante.errors import SyncError
 from ror_sante.sync.files import write_private
-from ror_sante.sync.snapshot import MANIFEST, FileOf, current_name, snapshot_path
+from ror_sante.sync.snapshot import FileOf, current_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,17 +75,7 @@ def copy_of(folder: Path) -> tuple[Path, Copy] | None:
     Raises:
         SyncError: the copy cannot be read.
     """
-    name = current_name(folder)
-    if not name:
-        return None
-    where = snapshot_path(folder, name)
-    try:
-        return where, _COPY.decode((where / MANIFEST).read_bytes())
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SyncError(
-            f"the copy in {where} cannot be read: its {MANIFEST} is missing or damaged",
-            hint="Put it back, or scan again with --full.",
-        ) from error
+    return current_of(folder, _COPY, hint="Put it back, or scan again with --full.")
 
 
 def write(folder: Path, name: str, about: Copy | Changes) -> None:

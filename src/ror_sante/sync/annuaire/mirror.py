@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ror_sante.api.annuaire.parameters import PARAMETERS
+from ror_sante.api.annuaire.parameters import check_type
 from ror_sante.errors import (
     ApiError,
     ConfigurationError,
@@ -24,7 +24,6 @@ from ror_sante.errors import (
     SyncError,
     TransportError,
     TruncatedResultError,
-    printable,
 )
 from ror_sante.http.clock import SYSTEM_CLOCK
 from ror_sante.sync.annuaire.copies import ABOUT, Changes, Copy, copy_of, write
@@ -119,10 +118,7 @@ def mirror(
         OSError: the disk.
     """
     for name in resource_types:
-        if name not in PARAMETERS:
-            raise ConfigurationError(
-                f"{printable(name, 60)!r} is no resource type of the Annuaire Santé; there are {', '.join(PARAMETERS)}"
-            )
+        check_type(name)
     if not 0 <= overlap <= WINDOW.total_seconds() / 2:
         raise ConfigurationError("the overlap is between no seconds and half of the 30 days that the service keeps")
     return _mirrored(client, resource_types, folder, full, timedelta(seconds=overlap), watcher or Silent(), clock)
