@@ -13,8 +13,11 @@ import pytest
 from ror_sante.errors import ConfigurationError
 from ror_sante.simulator import vocabulary as words
 from ror_sante.simulator.data import FIRST_ID, Directory
+from ror_sante.simulator.geography import distance
 from ror_sante.simulator.records import TYPES, Record
-from ror_sante.simulator.search import REVINCLUDES, BadSearchError, distance, parameter_names, parameter_type, parse
+from ror_sante.simulator.refusals import BadSearchError
+from ror_sante.simulator.search import REVINCLUDES, parse
+from ror_sante.simulator.search_parameters import parameter_names, parameter_type
 from ror_sante.simulator.sequences import Glimpse
 
 pytestmark = pytest.mark.filterwarnings("error")

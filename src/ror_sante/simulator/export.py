@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ror_sante.simulator.messages import FHIR_JSON, JSON, Reply, outcome
-from ror_sante.simulator.search import BadSearchError, parse
+from ror_sante.simulator.refusals import BadSearchError
+from ror_sante.simulator.search import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

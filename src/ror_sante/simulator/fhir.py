@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ror_sante.simulator.export import OPERATIONS, POLL, ExportService
+from ror_sante.simulator.geography import distance
 from ror_sante.simulator.messages import Reply, outcome
 from ror_sante.simulator.records import TYPES
-from ror_sante.simulator.search import BadSearchError, Search, distance, parameter_names, parameter_type, parse
+from ror_sante.simulator.refusals import BadSearchError
+from ror_sante.simulator.search import Search, parse
+from ror_sante.simulator.search_parameters import parameter_names, parameter_type
 from ror_sante.simulator.tasks import TYPE as TASK
 from ror_sante.simulator.tasks import task
 
