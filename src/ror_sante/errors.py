@@ -184,7 +184,10 @@ class TokenError(RorError):
         description: the server's ``error_description``, control characters removed.
         status: the HTTP status, or None when the answer was not read as one.
         retry_after: seconds to wait as the server asked, or None.
+        fault: ``page-instead`` when a page for people came in place of an answer; else empty.
     """
+
+    fault: str = ""
 
     def __init__(
         self,
@@ -214,8 +217,9 @@ class ApiError(RorError):
         url: the address asked, query values and userinfo masked.
         request_id: the server's own id of the request, when it sent one.
         outcome: the FHIR ``OperationOutcome`` of the answer (`ror_sante.OperationOutcome`), or None.
-        fault: what it means at the service that answered, as a stable word for programs (``api-key``,
-            ``extraction-name``, ...); empty when class and status say it all.
+        fault: what is wrong, as a stable word for programs: what came is a page for people or a redirect to one
+            (``page-instead``) or no JSON of the shape asked for (``answer-broken``), or what the refusal means at the
+            service that answered (``api-key``, ``extraction-name``, ...); empty when class and status say it all.
     """
 
     fault: str = ""

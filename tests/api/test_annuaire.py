@@ -99,6 +99,7 @@ def test_a_stream_that_broke_off_is_asked_again(body: Any) -> None:
     assert found is not None
     assert found.retryable
     assert "breaks off" in found.message
+    assert found.fault == "answer-broken"
     assert "_count" in found.hint
 
 

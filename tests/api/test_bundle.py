@@ -190,6 +190,7 @@ def test_what_is_no_page_is_named(body: bytes, media_type: str, said: str) -> No
     error = caught.value
     assert len(str(error)) < 450
     assert (error.status, error.method, error.url) == (200, "GET", f"{BASE}/HealthcareService?_count=…")
+    assert error.fault == ("page-instead" if "html" in said else "" if "not a Bundle" in said else "answer-broken")
 
 
 def test_a_200_with_an_outcome_is_an_error_that_carries_it() -> None:

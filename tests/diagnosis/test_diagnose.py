@@ -21,6 +21,7 @@ from ror_sante.errors import (
     InvalidRequestError,
     NotFoundError,
     RorError,
+    ServerFaultError,
     ServerNotTrustedError,
     TokenError,
     UnexpectedResponseError,
@@ -265,8 +266,8 @@ def test_names_ports_and_proxies(first, proxy, serve) -> None:
 # ------------------------------------------------------------------ answers, and what is not known
 
 
-def told(fault: str, error: ApiError) -> ApiError:
-    """Give an error as the client of its service does."""
+def told(fault: str, error: ApiError | TokenError) -> ApiError | TokenError:
+    """Give an error as the reader of its answer does."""
     error.fault = fault
     return error
 
@@ -277,7 +278,8 @@ ANSWERS = {
     "api-401": AccessDeniedError("GET answered 401", status=401),
     "api-403": AccessDeniedError("GET answered 403", status=403),
     "ror-headers": InvalidRequestError("GET answered 400: Ror-Profil manque", status=400),
-    "page-instead": UnexpectedResponseError("GET answered 302", status=302),
+    "page-instead": told("page-instead", ServerFaultError("GET answered 503", status=503)),
+    "answer-broken": told("answer-broken", UnexpectedResponseError("odd", status=200)),
     "openssl-policy": UsageError("OpenSSL refuses our key or certificate: EE_KEY_TOO_SMALL"),
     "service-fault": TokenError("h answered 503", status=503),
     "unknown": UnexpectedResponseError("odd", status=299),

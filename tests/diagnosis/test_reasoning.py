@@ -234,5 +234,8 @@ def test_a_connection_closed_after_the_certificate_was_asked_for_is_about_ours(p
 
 def test_a_token_endpoint_that_answers_a_page_or_nothing_is_told_apart() -> None:
     """A page came from something on the way; silence about the reason stays unknown."""
-    assert codes(TokenError("an HTML page came")) == [("page-instead", "high")]
+    page = TokenError("odd")
+    page.fault = "page-instead"
+
+    assert codes(page) == [("page-instead", "high")]
     assert codes(TokenError("no token")) == [("unknown", "low")]

@@ -464,6 +464,7 @@ def test_what_is_no_token_is_named(server, source, reply, status, body, told) ->
     assert str(caught.value).isprintable()
     assert caught.value.hint
     assert caught.value.status == status
+    assert caught.value.fault == ("page-instead" if "HTML page" in told else "")
 
 
 @pytest.mark.parametrize(

@@ -582,6 +582,7 @@ def test_a_redirect_says_where_it_points(location, told) -> None:
 
     assert str(error).endswith(told)
     assert "not followed" in error.hint
+    assert error.fault == "page-instead"
 
 
 def test_a_redirect_is_not_followed(server, plain, reply) -> None:
@@ -611,12 +612,16 @@ def test_a_page_of_a_gateway_is_named_as_such(body, media_type, told) -> None:
     error = status_error(answer(502, body, Content_Type=media_type))
 
     assert told in str(error)
+    assert error.fault == ("page-instead" if "page" in told else "")
     assert str(error).isprintable()
 
 
 def test_the_words_of_the_service_come_before_a_page_title() -> None:
     """A judge that knows the format of the service is believed."""
-    assert str(status_error(answer(502, b"<html>"), text="de la part du ROR")).endswith("Gateway: de la part du ROR")
+    error = status_error(answer(502, b"<html>"), text="de la part du ROR")
+
+    assert str(error).endswith("Gateway: de la part du ROR")
+    assert not error.fault
 
 
 def page(words: str) -> bytes:

@@ -251,10 +251,11 @@ def test_t10_a_redirect_to_another_origin_is_not_followed(connect, serve) -> Non
     """The other server, though allowed to this process, gets no connection."""
     other = serve()
     server = serve(answer=location(other.url))
-    with pytest.raises(UnexpectedResponseError, match="redirects to another origin"):
+    with pytest.raises(UnexpectedResponseError, match="redirects to another origin") as caught:
         connect(server, other).get(server.url)
 
     assert other.visits == []
+    assert caught.value.fault == "page-instead"
 
 
 def test_t10_a_redirect_on_the_same_origin_is_followed(connect, serve) -> None:

@@ -19,7 +19,6 @@ from ror_sante.errors import (
     Severity,
     TokenError,
     TransportError,
-    UnexpectedResponseError,
     printable,
 )
 from ror_sante.pki.chain import is_signed_by
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
 Claim = tuple[str, Confidence, str]
 
-# How `ror_sante.api.fhir.document` tells of a body that is none.
-_NO_JSON: Final = "not the JSON that was asked for"
 _RANK: Final = {"high": 0, "medium": 1, "low": 2}
 
 # What a finding of `ClientIdentity.verify` means, when a server refuses us or before anything is sent.
@@ -85,7 +82,11 @@ _OF_FAULT: Final[dict[str, tuple[str, Confidence]]] = {
     "proxy-refuses": ("proxy-refuses", "high"),
 }
 # Words of `ApiError.fault`, which are those of causes.
-_OF_SERVICE: Final = frozenset({"api-key", "extraction-name", "extraction-certificate", "extraction-right"})
+_OF_CONTENT: Final[dict[str, Confidence]] = {
+    **dict.fromkeys(("api-key", "extraction-name", "extraction-certificate", "extraction-right"), "high"),
+    "page-instead": "high",
+    "answer-broken": "medium",
+}
 # Makers of boxes that open TLS, as they name their authorities.
 _BOXES: Final = (
     *("zscaler", "fortinet", "fortigate", "palo alto", "netskope", "sophos", "blue coat", "bluecoat", "stormshield"),
@@ -394,8 +395,8 @@ def _of_cut(case: _Case, error: TransportError) -> Iterator[Claim]:
 def _of_token(error: TokenError) -> Iterator[Claim]:
     if error.error == "invalid_client":
         yield "subject-unknown", "medium", error.message
-    if "HTML page" in error.message:
-        yield "page-instead", "high", error.message
+    if error.fault == "page-instead":
+        yield error.fault, "high", error.message
     elif error.error:
         yield "token-refused", "medium", error.message
     elif error.status is not None and error.status >= 500:
@@ -403,10 +404,8 @@ def _of_token(error: TokenError) -> Iterator[Claim]:
 
 
 def _of_answer(error: ApiError) -> Iterator[Claim]:
-    if error.fault in _OF_SERVICE:  # the client of that service knows what its pages and statuses mean
-        yield error.fault, "high", error.message
-    elif _is_page(error):
-        yield "page-instead", "high", error.message
+    if error.fault in _OF_CONTENT:  # who read the answer knows what it means
+        yield error.fault, _OF_CONTENT[error.fault], error.message
     elif isinstance(error, AccessDeniedError):
         yield "api-401" if error.status == 401 else "api-403", "medium", error.message
     elif error.status == 400 and "ror-" in error.message.lower():
@@ -415,11 +414,3 @@ def _of_answer(error: ApiError) -> Iterator[Claim]:
         yield "too-many-calls", "high", error.message
     elif isinstance(error, ServerFaultError):
         yield "service-fault", "medium", error.message
-    elif isinstance(error, UnexpectedResponseError) and _NO_JSON in error.message:
-        yield "answer-broken", "medium", error.message
-
-
-def _is_page(error: ApiError) -> bool:
-    """Tell a page for people, or a redirect to one, from an answer."""
-    redirected = isinstance(error, UnexpectedResponseError) and 300 <= error.status < 400
-    return redirected or "HTML page" in error.message or f"{_NO_JSON}: text/html" in error.message

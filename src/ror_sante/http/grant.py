@@ -63,10 +63,10 @@ class TokenReader:
         reply = _decoded(answer.body)
         if reply is not None and isinstance(reply.error, str):
             return self._oauth_error(reply, answer)
-        what = self._unreadable(answer) if reply is None else "explains nothing"
-        return self._error(
-            f"answered {answer.status} and {what}", answer, hint=_GATEWAY, retryable=answer.status in _TRY_AGAIN
-        )
+        again = answer.status in _TRY_AGAIN
+        if reply is None:
+            return self._unreadable(f"answered {answer.status} and", answer, retryable=again)
+        return self._error(f"answered {answer.status} and explains nothing", answer, hint=_GATEWAY, retryable=again)
 
     def _oauth_error(self, reply: _Reply, answer: Answer) -> TokenError:
         code = printable(reply.error, 60)
@@ -98,7 +98,7 @@ class TokenReader:
         """Read an answer 200, and take nothing from it that cannot go into a header."""
         reply = _decoded(answer.body)
         if reply is None:
-            raise self._error(f"gave no token: it {self._unreadable(answer)}", answer, hint=_GATEWAY)
+            raise self._unreadable("gave no token: it", answer)
         if isinstance(reply.error, str):
             raise self._oauth_error(reply, answer)
         if not isinstance(reply.access_token, str) or not reply.access_token:
@@ -110,18 +110,24 @@ class TokenReader:
             raise self._error(f"gave a token of type {kind!r}; only bearer tokens are used here", answer, hint=_GATEWAY)
         return reply
 
-    def _unreadable(self, answer: Answer) -> str:
-        if not answer.body.strip():
-            return "sent an empty body"
-        if answer.is_html:
-            title = f' "{answer.page_title}"' if answer.page_title else ""
-            return f"sent an HTML page{title} as a gateway on the way does"
-        return "sent a body that is no JSON object"
+    def _unreadable(self, led: str, answer: Answer, *, retryable: bool = False) -> TokenError:
+        """Make the error for a body that is no JSON object, and say what it is."""
+        empty = not answer.body.strip()
+        for_people = answer.is_html and not empty
+        sent = "an empty body" if empty else _page(answer) if for_people else "a body that is no JSON object"
+        error = self._error(f"{led} sent {sent}", answer, hint=_GATEWAY, retryable=retryable)
+        error.fault = "page-instead" if for_people else ""
+        return error
 
     def _error(self, what: str, answer: Answer, **about: Any) -> TokenError:
         led = f"[request {answer.request_id}] " if answer.request_id else ""
         wait = answer.retry_after if about.get("retryable") else None
         return TokenError(f"{led}{self._host} {what}", status=answer.status, retry_after=wait, **about)
+
+
+def _page(answer: Answer) -> str:
+    title = f' "{answer.page_title}"' if answer.page_title else ""
+    return f"an HTML page{title} as a gateway on the way does"
 
 
 _TRY_AGAIN: Final = frozenset({429, 502, 503, 504})

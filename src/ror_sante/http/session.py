@@ -293,13 +293,15 @@ class RorSession(requests.Session):
         target = super().get_redirect_target(resp)
         if target is not None and not _same_origin(resp.url, requests.compat.urljoin(resp.url, target)):
             resp.close()
-            raise UnexpectedResponseError(
+            error = UnexpectedResponseError(
                 f"{masked_url(resp.url)} redirects to another origin ({masked_url(target)}); it was not followed",
                 hint="Our certificate goes only to the origins that were named; a captive portal redirects like this.",
                 status=resp.status_code,
                 method=str(resp.request.method),
                 url=masked_url(resp.url),
             )
+            error.fault = "page-instead"
+            raise error
         return target
 
     def mount(self, prefix: str | bytes, adapter: BaseAdapter) -> None:

@@ -66,10 +66,18 @@ def status_error(answer: Answer, *, outcome: Any = None, text: str = "") -> ApiE
         "request_id": answer.request_id,
         "outcome": outcome,
     }
-    told = _told(answer)
+    redirected = 300 <= answer.status < 400
+    for_people = answer.is_html and not text  # a judge that knows the format of the service is believed
+    words = _pointer(answer) if redirected else _page(answer) if for_people else text
+    error = _error(answer, f"{_told(answer)}: {words}" if words else _told(answer), about)
+    if redirected or for_people:
+        error.fault = "page-instead"
+    return error
+
+
+def _error(answer: Answer, message: str, about: dict[str, Any]) -> ApiError:
     if 300 <= answer.status < 400:
-        return UnexpectedResponseError(f"{told}: {_pointer(answer)}", hint=_REDIRECT, **about)
-    message = f"{told}: {text or _page(answer)}" if text or answer.is_html else told
+        return UnexpectedResponseError(message, hint=_REDIRECT, **about)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimitedError(message, hint=_TABLE[429][1], retry_after=answer.retry_after, **about)
     if 500 <= answer.status < 600:

@@ -117,4 +117,5 @@ def _broken_off(answer: Answer) -> UnexpectedResponseError:
         **about(answer),
     )
     error.retryable = True
+    error.fault = "answer-broken"
     return error

@@ -35,19 +35,26 @@ def decode(source: Source, decoder: msgspec.json.Decoder[T]) -> T:
     """Decode a document.
 
     Raises:
-        UnexpectedResponseError: HTML, truncated JSON, text that is not UTF-8, JSON nested too deeply or of another
-            shape; the message names what arrived.
+        UnexpectedResponseError: HTML (``fault`` page-instead), truncated JSON, text that is not UTF-8, JSON nested too
+            deeply or of another shape (``fault`` answer-broken); the message names what arrived.
     """
     body = body_of(source)
     try:
         str(body, "utf-8")  # the parts that stay undecoded are skipped without a look at their characters
         return decoder.decode(body)
     except UNREADABLE as error:
-        raise unexpected(
-            source,
-            f"the answer is not the JSON that was asked for: {arrived(source)} ({_reason(error)})",
-            hint="A gateway or a proxy may have answered in place of the service: check the address and its path.",
-        ) from error
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: Source, error: Exception) -> UnexpectedResponseError:
+    unread = unexpected(
+        source,
+        f"the answer is not the JSON that was asked for: {arrived(source)} ({_reason(error)})",
+        hint="A gateway or a proxy may have answered in place of the service: check the address and its path.",
+    )
+    for_people = not isinstance(source, bytes) and source.is_html
+    unread.fault = "page-instead" if for_people else "answer-broken"
+    return unread
 
 
 def another_type(source: Source, *, wanted: str, found: object) -> UnexpectedResponseError:
