@@ -256,7 +256,7 @@ def test_files_go_when_their_lines_are_on_the_disk(
     with Store(tmp_path / "work") as store:
         for path in files:
             store.take(PART, path)
-        store._hand.shutdown()
+        store._settler.shutdown()
         assert [path.exists() for path in files] == [False, False, False, False, True]
 
 
@@ -314,25 +314,28 @@ def test_what_is_damaged_is_not_taken_up(tmp_path: Path, files: list[Path], harm
         pass
 
 
+@pytest.mark.parametrize("work", ["write_all", "settle"])
 def test_a_disk_that_fills_behind_our_back_is_an_error(
-    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
-    """It is raised at the next file or at the end, and no file has gone."""
+    """While lines are written, or brought to the disk: it is raised at the next file, no file has gone, none counts."""
     monkeypatch.setattr(module, "CHECKPOINT", 1)
 
-    def full(_: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module, "settle", full)
+    monkeypatch.setattr(module, work, full)
     with Store(tmp_path / "work") as store, pytest.raises(OSError, match="No space"):
         store.take(PART, files[0])
         store.take(PART, files[1])
     assert all(path.exists() for path in files)
+    with Store(tmp_path / "work") as store:
+        assert store.taken == 0
 
 
 def test_many_lists_of_tags_do_not_fill_the_memory(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are remembered up to a number, and the counts are right beyond it."""
-    monkeypatch.setattr(module, "_TAGS", 2)
+    monkeypatch.setattr(module, "_PLACES", 2)
     stored = put([one("Location", number, f"r{number % 5}") for number in range(50)])
     assert [count.count for count in stored.counts] == [10] * 5
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 import msgspec
 
@@ -40,7 +40,7 @@ _KINDS: Final = {name: number for number, name in enumerate(FILES)}
 _OTHER: Final = _KINDS[""]
 _NAMES: Final = tuple(name or "Other" for name in FILES)
 _GROUPS: Final = 60_000  # regions times types; France has 18 regions
-_TAGS: Final = 10_000  # different lists of tags that are remembered
+_PLACES: Final = 10_000  # types with different lists of tags that are remembered
 _BUFFER: Final = 1 << 18
 _BLOCK: Final = 1 << 19  # bytes of lines that are written at a time: many small writes cost the system twice as much
 _LINES: Final = "lines"
@@ -128,15 +128,29 @@ _DECODER: Final = msgspec.json.Decoder(_Note)
 
 @dataclass
 class _Open:
-    """The file of a pile, and the digest of what went into it; None when a part of it was written by another run."""
+    """The file of a pile, the digest of what went into it, and the lines that are not written yet.
+
+    The digest is None when a part of the file was written by another run.
+    """
 
     file: BinaryIO
     digest: Any = None
+    waiting: list[bytes | msgspec.Raw] = field(default_factory=list)
 
     def write(self, data: bytes) -> None:
         write_all(self.file, data)
         if self.digest is not None:
             self.digest.update(data)
+
+
+class _Place(NamedTuple):
+    """Where the resources of one type with one list of tags go, and where they count."""
+
+    kind: int
+    group: int
+    pile: _Pile
+    tally: _Tally
+    waiting: list[bytes | msgspec.Raw]
 
 
 class Store:
@@ -155,10 +169,10 @@ class Store:
         private_folder(folder / _LINES)
         self._note = self._noted()
         self._groups = {(tally.region, tally.kind): number for number, tally in enumerate(self._note.tallies)}
-        self._by_tag: dict[tuple[int, bytes], int] = {}
+        self._places: dict[tuple[str, bytes], _Place] = {}
         self._open: dict[int, _Open] = {}
-        self._lines: dict[int, list[bytes | msgspec.Raw]] = {}  # not written yet
-        self._pending = 0  # their bytes
+        self._pending = 0  # bytes of lines that are not written yet
+        self._writing: Future[None] | None = None
         self._fresh: list[Path] = []  # files that go at the next note
         self._weight = 0  # their bytes
         self._settling: Future[None] | None = None
@@ -171,11 +185,12 @@ class Store:
                 self._reopened(kind)
             self._seen = self._at(self.folder / _SEEN, self._note.seen)
             self._stack = stack.pop_all()
-        self._hand = ThreadPoolExecutor(1)
+        self._writer, self._settler = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hand.shutdown()  # what it has in hand needs the files; it ends well, or is done again by the next store
+        for hand in (self._writer, self._settler):
+            hand.shutdown()  # what it has in hand needs the files; it ends well, or is done again by the next store
         self._stack.close()
 
     @property
@@ -248,10 +263,11 @@ class Store:
 
     def _settle(self) -> Future[None]:
         """Have all that was taken so far brought to the disk, while more is taken; one such work at a time."""
-        if self._settling is not None:
-            self._settling.result()
+        for earlier in (self._writing, self._settling):
+            if earlier is not None:
+                earlier.result()
         files = [self._seen.file, *(one.file for one in self._open.values())]
-        self._settling = self._hand.submit(self._settled, files, msgspec.json.encode(self._note), self._fresh)
+        self._settling = self._settler.submit(self._settled, files, msgspec.json.encode(self._note), self._fresh)
         self._fresh = []
         self._weight = 0
         return self._settling
@@ -267,27 +283,22 @@ class Store:
 
     def _put(self, batch: Sequence[bytes | msgspec.Raw]) -> int:
         """Take some resources; the loop is what a copy spends its time in."""
-        lines, records = self._lines, []
-        piles, tallies = self._note.piles, self._note.tallies
+        records, places = [], self._places
         for raw, head in zip(batch, heads(batch), strict=True):
-            kind = _KINDS.get(head.resource_type, _OTHER)
-            if kind == _OTHER and head.resource_type == OUTCOME:
-                _judge(bytes(raw))
-                continue
             tag = bytes(head.meta.tag)
-            group = self._by_tag.get((kind, tag))
-            if group is None:
-                group = self._group(kind, tag)
+            place = places.get((head.resource_type, tag))
+            if place is None:
+                if head.resource_type == OUTCOME:
+                    _judge(bytes(raw))
+                    continue
+                place = self._place(head.resource_type, tag)
+            kind, group, pile, tally, waiting = place
             flag = len(head.telecom) > 2 and head.has_telecom
-            tallies[group].count += 1
-            tallies[group].with_telecom += flag
-            found = lines.get(kind)
-            if found is None:
-                found = lines[kind] = []
-                self._opened(kind)
-            line = piles[kind].lines + len(found)
-            records.append(record(f"{head.resource_type}/{head.id}".encode(), line, group, kind, flag))
-            found.append(raw)
+            tally.count += 1
+            tally.with_telecom += flag
+            name = f"{head.resource_type}/{head.id}".encode()
+            records.append(record(name, pile.lines + len(waiting), group, kind, flag))
+            waiting.append(raw)
         self._pending += sum(map(len, batch))
         if self._pending >= _BLOCK:
             self._write_lines()
@@ -296,35 +307,39 @@ class Store:
         return len(batch)
 
     def _write_lines(self) -> None:
-        for kind, some in self._lines.items():
-            self._write(kind, some)
-        self._lines.clear()
+        """Hand on what waits; a block is written, and its digest made, while the next is gathered."""
+        block = [(self._open[kind], self._joined(kind)) for kind in self._open if self._open[kind].waiting]
+        if self._writing is not None:
+            self._writing.result()
+        self._writing = self._writer.submit(_write, block)
         self._pending = 0
 
-    def _write(self, kind: int, raws: list[bytes | msgspec.Raw]) -> None:
-        data = b"\n".join([*raws, b""])
-        self._open[kind].write(data)
-        pile = self._note.piles[kind]
+    def _joined(self, kind: int) -> bytes:
+        waiting, pile = self._open[kind].waiting, self._note.piles[kind]
+        data = b"\n".join([*waiting, b""])
         pile.size += len(data)
-        pile.lines += len(raws)
+        pile.lines += len(waiting)
+        waiting.clear()
+        return data
 
     def _opened(self, kind: int) -> None:
         if kind not in self._open:
             self._note.piles[kind] = _Pile()
             self._reopened(kind)
 
-    def _group(self, kind: int, tag: bytes) -> int:
-        region = region_of(tag)
-        found = self._groups.get((region, kind))
-        if found is None:
-            found = self._groups[region, kind] = len(self._note.tallies)
-            if found >= _GROUPS:
-                raise BrokenFileError("the export names more regions than there can be")
+    def _place(self, resource_type: str, tag: bytes) -> _Place:
+        kind, region = _KINDS.get(resource_type, _OTHER), region_of(tag)
+        self._opened(kind)
+        group = self._groups.setdefault((region, kind), len(self._groups))
+        if group >= _GROUPS:
+            raise BrokenFileError("the export names more regions than there can be")
+        if group == len(self._note.tallies):
             self._note.tallies.append(_Tally(region, kind))
-        if len(self._by_tag) >= _TAGS:
-            self._by_tag.clear()
-        self._by_tag[kind, tag] = found
-        return found
+        if len(self._places) >= _PLACES:
+            self._places.clear()
+        place = _Place(kind, group, self._note.piles[kind], self._note.tallies[group], self._open[kind].waiting)
+        self._places[resource_type, tag] = place
+        return place
 
     # -------------------------------------------------------------- finishing
 
@@ -358,6 +373,11 @@ class Store:
             path.rename(place)
             count, digest = pile.lines, one.digest and one.digest.hexdigest()
         return Written(place.name, _NAMES[kind], count, place.stat().st_size, digest or _sha256(place))
+
+
+def _write(block: list[tuple[_Open, bytes]]) -> None:
+    for one, data in block:
+        one.write(data)
 
 
 def _check(part: Part, number: int) -> None:
