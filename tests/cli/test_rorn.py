@@ -69,6 +69,21 @@ def test_search_as_csv(run: Callable[..., Any], bench: Path) -> None:
     assert rows[0]["id"].isdigit()
 
 
+def test_what_comes_along_has_its_own_columns_in_csv(run: Callable[..., Any], bench: Path) -> None:
+    """An offer, its place, a role and a person under one heading: each row fills the columns of its type."""
+    words = ["rorn", "search", "HealthcareService", "--full-offer", "--max", "1", "--format", "csv", "--config", bench]
+    (alone,) = csv.DictReader(io.StringIO(run(*words).out))
+    assert "resourceType" not in alone
+    rows = list(csv.DictReader(io.StringIO(run(*words, "--included").out)))
+    assert rows[0]["name"] == alone["name"]
+    filled = {row["resourceType"]: {name for name, cell in row.items() if cell} for row in rows}
+    assert filled["HealthcareService"] >= {"specialty", "providedBy"}
+    assert filled["Location"] >= {"city", "status", "type"}
+    assert filled["Practitioner"] >= {"family", "given"}
+    assert filled["PractitionerRole"] >= {"practitioner", "organization", "code"}
+    assert "family" not in filled["HealthcareService"] | filled["Organization"]
+
+
 def test_nothing_found_is_said_and_good(run: Callable[..., Any], bench: Path) -> None:
     """An empty result is a result: exit code 0, a word on stderr."""
     done = run("rorn", "search", "HealthcareService", "-p", "name=zzzzzz", "--config", bench)

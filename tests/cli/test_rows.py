@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 import sys
@@ -48,6 +49,15 @@ def test_ndjson_passes_the_servers_bytes(written: Callable[..., str]) -> None:
     """One line a resource, spacing and numbers as they came."""
     raw = b'{"resourceType":"HealthcareService", "id": "1", "n": 1.50}'
     assert written([Resource(raw), resource()], "ndjson").splitlines()[0] == raw.decode()
+
+
+def test_a_column_means_the_same_in_every_type() -> None:
+    """So rows of several types share one heading: each column once, the type first."""
+    names = [name for name, _ in rows.columns_of("")]
+    assert names[0] == "resourceType"
+    assert len(set(names)) == len(names)
+    every = [rows.columns_of(kind) for kind in ("HealthcareService", "Location", "Practitioner", "Device")]
+    assert set(itertools.chain(*every)) <= set(rows.columns_of(""))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

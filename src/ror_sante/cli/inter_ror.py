@@ -136,7 +136,7 @@ def _print(
     elif style == "json":
         rows.emit([_json(result.as_dict())], style)
     else:
-        rows.emit(_csv(result, resource_type), style)
+        rows.emit(_csv(result, "" if included else resource_type), style)
 
 
 def _json(content: dict[str, Any]) -> str:

@@ -68,13 +68,16 @@ _COLUMNS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("lastUpdated", "meta.lastUpdated"),
     ),
 }
+_TYPE: Final = ("resourceType", "resourceType")
 _OTHER: Final = (
-    ("type", "resourceType"),
+    _TYPE,
     *_COMMON,
     ("name", "name"),
     ("status", "status"),
     ("lastUpdated", "meta.lastUpdated"),
 )
+# Of rows of several types: a column means the same in each type, and says nothing where the type has none such.
+_MIXED: Final = tuple(dict.fromkeys((_TYPE, *itertools.chain(*_COLUMNS.values()), *_OTHER)))
 
 
 def default_format() -> str:
@@ -88,7 +91,7 @@ def write(resources: Iterable[Resource], style: str, *, resource_type: str, sing
     Args:
         resources: what comes in.
         style: one of `FORMATS`.
-        resource_type: of the search: it chooses the columns of CSV.
+        resource_type: of all resources, or empty where several types come: it chooses the columns of CSV.
         single: one resource: JSON writes an object, not a list.
 
     Returns:
@@ -164,8 +167,8 @@ def harmless(cell: str) -> str:
 
 
 def columns_of(resource_type: str) -> tuple[tuple[str, str], ...]:
-    """Give the columns of a resource type."""
-    return _COLUMNS.get(resource_type, _OTHER)
+    """Give the columns of a resource type; of an empty one those of all, with the type first."""
+    return _COLUMNS.get(resource_type, _OTHER) if resource_type else _MIXED
 
 
 def values(resource: Resource, columns: tuple[tuple[str, str], ...]) -> list[str]:

@@ -118,7 +118,7 @@ def print_found(
         found: closed in any case; for a table with all that came along, which names the matches.
         tick: counts what passes, as `progress` gives it.
         style: one of `rows.FORMATS`.
-        resource_type: of the search.
+        resource_type: of the search; empty where it has several.
         most: what ``--max`` said.
         included: print what came along, too.
     """
@@ -126,7 +126,7 @@ def print_found(
         if style == "table":
             count, more = _as_table(tick(passing), rows.TABLE_ROWS if most is None else None, included=included)
         else:
-            count, more = rows.write(tick(passing), style, resource_type=resource_type), False
+            count, more = rows.write(tick(passing), style, resource_type="" if included else resource_type), False
     if more:
         sys.stderr.write(f"The first {count} are shown, there are more: --max N, or --format ndjson for all.\n")
     elif count == 0:
