@@ -22,6 +22,7 @@ SAYS = {
     "06_nightly_copy.py": "\ndelta: ",
     "07_renewal.py": "2 tokens: each",
     "08_all_regions.py": "18 of 18 regions answered, ",
+    "09_annuaire_copy.py": "Device: 0 came, 1 went, 4 in the database",
 }
 
 
