@@ -17,8 +17,8 @@ from ror_sante.pki.chain import packaged_intermediates
 from ror_sante.pki.files import SIZE_LIMIT
 from ror_sante.pki.hidden import Hidden, hide
 from ror_sante.pki.identity import ClientIdentity
+from ror_sante.pki.keystore import KeyStore
 from ror_sante.pki.packaged import packaged
-from ror_sante.pki.pkcs12 import KeyStore
 from ror_sante.settings import IdentitySettings, Secret
 
 PASSPHRASE = "tr0ub4dor&3-é"

@@ -36,7 +36,11 @@ def leaves(here: click.Command, words: str = "ror-sante") -> Iterator[str]:
 
 
 ERRORS = [name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, errors.RorError)]
-TABLES = [kind for kind in vars(settings).values() if inspect.isclass(kind) and issubclass(kind, settings.Table)]
+TABLES = [
+    kind
+    for kind in (getattr(settings, name) for name in settings.__all__)
+    if inspect.isclass(kind) and issubclass(kind, settings.Table)
+]
 
 
 @pytest.mark.parametrize("words", list(leaves(command)))

@@ -60,6 +60,30 @@ def test_a_client_is_imported_without_the_command_and_the_extras() -> None:
     assert not foreign & modules_after("from ror_sante import NationalRorClient, SmokeTest")
 
 
+UNUSED = {
+    "ror_sante.diagnosis": "the smoke test",
+    "ror_sante.pki.bags": "the outline of a P12",
+    "ror_sante.pki.dn": "the names of authorities in a receipt",
+    "ror_sante.pki.pem": "PEM, DER and PKCS#7",
+    "ror_sante.pki.pkcs12": "the P12",
+    "ror_sante.settings.tables": "the settings",
+    "ror_sante.simulator": "the simulator",
+    "ror_sante.sync": "whole copies",
+    "ror_sante.tls.probe": "the connection after one that failed",
+    "email.generator": "PKCS#7",
+    "html": "the titles of error pages",
+    "http.server": "the simulator",
+}
+
+
+@pytest.mark.parametrize("name", ["NationalRorClient", "InterRorClient", "AnnuaireSanteClient"])
+def test_a_client_that_is_not_yet_used_brings_no_reader_of_what_it_may_meet(name: str) -> None:
+    """What reads files, settings and failures is imported when the first of them is there: a start stays quick."""
+    loaded = modules_after(f"from ror_sante import {name}, ClientIdentity, Environment, SessionFactory, TrustAnchor")
+    assert not UNUSED.keys() & loaded
+    assert "ror_sante.http.session" in loaded
+
+
 def test_the_version_is_shown_without_the_connection() -> None:
     """``ror-sante --version`` loads click and nothing that connects."""
     loaded = modules_after("from ror_sante.cli import main; main(['--version'])")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -105,7 +104,11 @@ class Answer:
     def page_title(self) -> str:
         """The title of an HTML page, made safe to show."""
         found = re.search(rb"<title[^>]*>(.{0,2000}?)</title", self.body[:20_000], re.IGNORECASE | re.DOTALL)
-        return printable(html.unescape(found[1].decode("utf-8", "replace")), 100) if found else ""
+        if not found:
+            return ""
+        import html  # the names of two thousand characters, which only such a page needs
+
+        return printable(html.unescape(found[1].decode("utf-8", "replace")), 100)
 
     @property
     def moment(self) -> datetime | None:

@@ -18,7 +18,6 @@ from ror_sante.pki.files import label, read_source
 from ror_sante.pki.listening import heard
 from ror_sante.pki.names import common_name, describe_name
 from ror_sante.pki.packaged import packaged
-from ror_sante.pki.pem import read_certificates
 from ror_sante.pki.soundness import is_sound
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ class TrustAnchor:
         Raises:
             ConfigurationError: they hold anything but one self-signed authority.
         """
+        from ror_sante.pki.pem import read_certificates  # the packaged roots need no reader of foreign files
+
         try:
             certificates = read_certificates(data, name=name)
         except IdentityError as error:

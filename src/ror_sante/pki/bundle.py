@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ror_sante.pki.hidden import Passphrase
     from ror_sante.pki.identity import ClientIdentity
-    from ror_sante.pki.pkcs12 import KeyStore
+    from ror_sante.pki.keystore import KeyStore
     from ror_sante.settings import Secret
 
 # Old Java, old Windows and .NET, which refuses over 600 000 rounds in all: certificates, key and MAC have them each.

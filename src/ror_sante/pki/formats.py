@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs7
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from ror_sante.pki.listening import READER_ERRORS, heard
 
@@ -71,6 +71,8 @@ def _is_base64(data: bytes) -> bool:
 
 
 def _recognise_der(data: bytes) -> tuple[str, str]:
+    from cryptography.hazmat.primitives.serialization import pkcs7  # which brings the standard library's mail along
+
     readers: tuple[tuple[Callable[[bytes], object], str, str], ...] = (
         (x509.load_der_x509_certificate, "a certificate alone, without its private key", _FROM_PEM),
         (_load_der_key, "a private key alone, without its certificate", _FROM_PEM),

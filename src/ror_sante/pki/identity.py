@@ -15,10 +15,9 @@ from ror_sante.pki.expiry import Validity
 from ror_sante.pki.files import label, read_source
 from ror_sante.pki.hidden import conceal, hide
 from ror_sante.pki.judgement import judge
+from ror_sante.pki.keystore import KeyStore
 from ror_sante.pki.names import common_name, describe_name
 from ror_sante.pki.passphrase import PassphraseNeededError
-from ror_sante.pki.pem import read_certificates, read_pem
-from ror_sante.pki.pkcs12 import ClientKey, KeyStore, read_pkcs12
 from ror_sante.pki.verdict import gravest
 from ror_sante.settings import Secret, read_secret, recall
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from ror_sante.environments import ApplicationService
     from ror_sante.pki.hidden import Passphrase, Source
+    from ror_sante.pki.keystore import ClientKey
     from ror_sante.settings import IdentitySettings
 
 __all__ = ["ClientIdentity", "gravest"]
@@ -74,6 +74,8 @@ class ClientIdentity:
             ConfigurationError: the file is missing or unreadable, or no passphrase was given and one is needed.
             Pkcs12Error: the passphrase is wrong, or the file does not hold exactly one usable identity.
         """
+        from ror_sante.pki.pkcs12 import read_pkcs12  # each kind of file has a reader that the other does not need
+
         passphrase, source = hide(passphrase), conceal(source)
         data = read_source(source, what="the P12")
         return cls(read_pkcs12(data, passphrase), source=label(source))
@@ -99,6 +101,8 @@ class ClientIdentity:
             ConfigurationError: a file is missing or unreadable, or the key is encrypted and no passphrase was given.
             Pkcs12Error: a content is not usable, or the key is not the certificate's.
         """
+        from ror_sante.pki.pem import read_pem  # as above
+
         passphrase, certificate = hide(passphrase), conceal(certificate)
         data, name = read_source(certificate, what="the certificate"), label(certificate)
         key = None if key is None else conceal(key)
@@ -279,6 +283,8 @@ class ClientIdentity:
 
 
 def _certificates_of(source: Source | x509.Certificate) -> tuple[x509.Certificate, ...]:
+    from ror_sante.pki.pem import read_certificates  # as above
+
     if isinstance(source, x509.Certificate):
         source = source.public_bytes(Encoding.DER)
     return read_certificates(read_source(source, what="the intermediate"), name=label(source))

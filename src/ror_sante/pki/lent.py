@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ror_sante.pki.files import label, read_source
-from ror_sante.pki.pem import read_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +24,8 @@ def load_intermediates(sources: Iterable[Source]) -> tuple[x509.Certificate, ...
         ConfigurationError: a file is missing or unreadable.
         Pkcs12Error: one holds no certificate.
     """
+    from ror_sante.pki.pem import read_certificates  # most servers send their own: there is nothing to read
+
     return tuple(
         certificate
         for source in sources

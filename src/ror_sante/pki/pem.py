@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_private_key,
     load_pem_private_key,
-    pkcs7,
 )
 
 from ror_sante.errors import Pkcs12Error
@@ -18,10 +17,11 @@ from ror_sante.pki.bags import outline
 from ror_sante.pki.chain import is_ca
 from ror_sante.pki.formats import is_der_key, pem_labels, recognise
 from ror_sante.pki.hidden import Hidden, hide
+from ror_sante.pki.keystore import ClientKey, KeyStore
 from ror_sante.pki.listening import READER_ERRORS, heard
 from ror_sante.pki.names import common_name
 from ror_sante.pki.passphrase import PassphraseNeededError, candidates, doubt
-from ror_sante.pki.pkcs12 import ClientKey, KeyStore, unencrypted_key
+from ror_sante.pki.pkcs12 import unencrypted_key
 from ror_sante.pki.soundness import sound_ones
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def _advice(data: bytes) -> str:
 def _readers(labels: tuple[str, ...]) -> tuple[Callable[[bytes], list[x509.Certificate]], ...]:
     if _CERTIFICATE_LABELS.intersection(labels):
         return (x509.load_pem_x509_certificates,)
+    from cryptography.hazmat.primitives.serialization import pkcs7  # which brings the standard library's mail along
+
     if "PKCS7" in labels:
         return (pkcs7.load_pem_pkcs7_certificates,)
     return (_load_der_certificate, pkcs7.load_der_pkcs7_certificates)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ror_sante.errors import Finding, Pkcs12Error, Severity
@@ -15,6 +12,7 @@ from ror_sante.pki.chain import is_ca
 from ror_sante.pki.files import SIZE_LIMIT
 from ror_sante.pki.formats import recognise
 from ror_sante.pki.hidden import Hidden, hide
+from ror_sante.pki.keystore import ClientKey, KeyStore
 from ror_sante.pki.listening import READER_ERRORS, heard
 from ror_sante.pki.names import common_name
 from ror_sante.pki.passphrase import PassphraseNeededError, candidates, doubt
@@ -28,26 +26,9 @@ if TYPE_CHECKING:
     from ror_sante.pki.hidden import Passphrase
     from ror_sante.settings import Secret
 
-ClientKey = RSAPrivateKey | EllipticCurvePrivateKey
-
 # The platform uses 2048, OpenSSL 3 2048, common advice 600 000 (0.3 s); beyond this a file only wastes our time.
 _MAX_ROUNDS: Final = 10_000_000
 _EXPORT_AGAIN: Final = "Export the P12 again with the one key and certificate of the product ORG AUTH_CLI."
-
-
-@dataclass(frozen=True, slots=True)
-class KeyStore:
-    """A private key, its certificate first among the certificates at hand, and what was odd about the file.
-
-    Attributes:
-        key: the private key; it does not show in the repr.
-        certificates: the leaf, then the others in the file's order.
-        notes: warnings about the file.
-    """
-
-    key: ClientKey = field(repr=False)
-    certificates: tuple[x509.Certificate, ...]
-    notes: tuple[Finding, ...] = ()
 
 
 def read_pkcs12(data: bytes, passphrase: Passphrase | None) -> KeyStore:

@@ -22,7 +22,7 @@ from ror_sante.pki.pfx import AlgorithmIdentifier, EncryptedKey, parsed
 
 if TYPE_CHECKING:
     from ror_sante.pki.hidden import Passphrase
-    from ror_sante.pki.pkcs12 import ClientKey
+    from ror_sante.pki.keystore import ClientKey
 
 # OWASP Password Storage Cheat Sheet (2023): 600 000 rounds of PBKDF2-HMAC-SHA256. The library writes 2048.
 ROUNDS: Final = 600_000

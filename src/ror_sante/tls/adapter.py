@@ -16,7 +16,6 @@ from ror_sante.errors import ClientRejectedError, ConfigurationError, RorError, 
 from ror_sante.tls.connection import BoundedPool, limits
 from ror_sante.tls.context import HEARS
 from ror_sante.tls.faults import translate
-from ror_sante.tls.probe import Via, read_first
 from ror_sante.tls.process import check_process
 from ror_sante.tls.receipt import Receipts
 
@@ -250,6 +249,8 @@ class PinnedAdapter(HTTPAdapter):
         """Translate; where this Python shows no TLS messages, let a second connection that reads first see more."""
         told = translate(error, url=url, proxy=proxy)
         if not HEARS and isinstance(told, ClientRejectedError | ServerNotTrustedError):
+            from ror_sante.tls.probe import Via, read_first
+
             parts = urlsplit(proxy)
             via = Via(str(parts.hostname), parts.port or _HTTP_PORT, self._proxy_authorization) if proxy else None
             told.receipt = read_first(Origin.of(url), self._context, via=via, timeout=timeout)

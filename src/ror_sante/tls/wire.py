@@ -8,7 +8,6 @@ from typing import Final
 
 from cryptography import x509
 
-from ror_sante.pki.dn import read_name
 from ror_sante.pki.names import describe_name
 
 _ALERT: Final = 21
@@ -202,6 +201,8 @@ def is_self_issued(der: bytes) -> bool:
 
 
 def _authority_name(der: bytes) -> str:
+    from ror_sante.pki.dn import read_name  # its ASN.1 is needed where a receipt lists authorities, and nowhere else
+
     try:
         return describe_name(read_name(der))
     except ValueError:

@@ -12,13 +12,13 @@ from ror_sante.environments import Environment
 from ror_sante.errors import ConfigurationError, RorError
 from ror_sante.http.rate import RateLimit
 from ror_sante.pki.source import IdentitySource
-from ror_sante.settings import RegionalPlace, read_secret, regional_place
+from ror_sante.settings import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ror_sante.http.session import Presented
-    from ror_sante.settings import Settings
+    from ror_sante.settings import RegionalPlace, Settings
 
 T = TypeVar("T")
 _NATIONAL: Final = ""  # as a region: the tables [inter_ror] and [rorn] alone
@@ -48,6 +48,8 @@ def opened(
     Raises:
         ConfigurationError: the search as a whole is configured as CSD, or an address is none.
     """
+    from ror_sante.settings import regional_place  # brings all tables, which a client made by hand does without
+
     environment = environment or settings.resolve_environment()
     if settings.inter_ror.protocol == "csd":
         raise csd_refusal("inter_ror")
