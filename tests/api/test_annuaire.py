@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from ror_sante.api.annuaire.client import KEY_HEADER, AnnuaireSanteClient
+from ror_sante.api.annuaire.client import AnnuaireSanteClient
+from ror_sante.api.annuaire.extractions import ExtractionClient
 from ror_sante.api.annuaire.judgement import judge_document, judge_gateway
+from ror_sante.api.annuaire.key import KEY_HEADER
+from ror_sante.api.annuaire.naming import Names
 from ror_sante.api.annuaire.parameters import PARAMETERS, doubts
 from ror_sante.api.annuaire.words import criteria, types_asked
 from ror_sante.environments import Environment
@@ -243,6 +246,22 @@ def test_settings_make_a_client(tmp_path: Any) -> None:
         assert annuaire.fhir_base == "https://gateway.api.esante.gouv.fr/fhir/v2"
     with AnnuaireSanteClient.from_settings(settings, api_key="another-key") as annuaire:
         assert repr(annuaire) == "<AnnuaireSanteClient production>"
+
+
+def test_the_extractions_are_made_once_and_by_the_maker_that_was_given() -> None:
+    """At their first use, and not before; without a maker they have the client's own arguments."""
+    made: list[ExtractionClient] = []
+
+    def make() -> ExtractionClient:
+        made.append(ExtractionClient(Environment.production(), names=Names.known_and(["Own_Extract"], [])))
+        return made[-1]
+
+    with AnnuaireSanteClient(Environment.production(), extractions=make) as annuaire:
+        assert not made
+        assert annuaire.extractions is annuaire.extractions
+    assert made == [annuaire.extractions]
+    with AnnuaireSanteClient(Environment.production()) as annuaire:
+        assert annuaire.extractions.host == made[0].host
 
 
 # ------------------------------------------------------------------ one word

@@ -32,16 +32,9 @@ SIZE = 500  # people: three pages
 
 
 @pytest.fixture(scope="module")
-def _running() -> Iterator[Simulator]:
+def running() -> Iterator[Simulator]:
     with Simulator(SimulatorPki.create(), size=SIZE) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(_running: Simulator) -> Simulator:
-    """The shared simulator, as if it had just started."""
-    _running.reset()
-    return _running
 
 
 def connect(simulator: Simulator, **more: Any) -> AnnuaireSanteClient:
@@ -118,7 +111,7 @@ def test_older_suites_are_for_the_named_host_alone(simulator: Simulator, hosts: 
     """The gateway's host is named, or another one."""
     with connect(simulator, wide_tls12_hosts=hosts) as annuaire:
         annuaire.metadata()
-        (session,) = annuaire._sessions
+        (session,) = annuaire._gateway._sessions
         assert ("AES128-GCM-SHA256" in {one["name"] for one in session._pinned._context.get_ciphers()}) is wide
 
 

@@ -5,31 +5,26 @@ from __future__ import annotations
 import logging
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from ror_sante.api.annuaire.extractions import ExtractionClient
-from ror_sante.api.annuaire.judgement import judge_document, judge_gateway
-from ror_sante.api.annuaire.key import KEY_HEADER, checked_key, no_key
+from ror_sante.api.annuaire.gateway import Gateway
+from ror_sante.api.annuaire.key import checked_key
 from ror_sante.api.annuaire.parameters import PAGE_SIZE, check_type, doubts
-from ror_sante.api.calls import SETTLE, check_id, check_most, merged, resources
+from ror_sante.api.calls import SETTLE, check_id, check_most, resources
 from ror_sante.api.completeness import Counted
 from ror_sante.api.fhir.bundle import Resource
-from ror_sante.api.fhir.search import encode, extended, pairs
-from ror_sante.api.origins import OriginRule
+from ror_sante.api.fhir.search import encode, pairs
 from ror_sante.api.paging import Lookahead, PageWalk, in_turn
-from ror_sante.errors import ConfigurationError, printable
 from ror_sante.http.clock import SYSTEM_CLOCK
-from ror_sante.http.exchange import Exchange, Request
 from ror_sante.http.proxy import Proxy
 from ror_sante.http.rate import RateLimit
 from ror_sante.http.retry import RetryPolicy
-from ror_sante.http.session import SessionFactory, Timeouts
-from ror_sante.pki.anchor import load_anchors
+from ror_sante.http.session import Timeouts
 from ror_sante.pki.lent import load_intermediates
 from ror_sante.settings import read_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -41,19 +36,14 @@ if TYPE_CHECKING:
     from ror_sante.api.paging import Reached
     from ror_sante.environments import Environment
     from ror_sante.http.clock import Clock
-    from ror_sante.http.exchange import Answer, Judge
-    from ror_sante.http.session import Presented, RorSession
+    from ror_sante.http.exchange import Answer
+    from ror_sante.http.session import Presented
     from ror_sante.settings import Settings
     from ror_sante.tls.receipt import HandshakeReceipt
 
 # Page "get-api-key" of 2026-06-30: 17 calls a second for an application, however many threads it has.
 CALLS_PER_SECOND: Final = 17.0
 
-_ACCEPT: Final = {"Accept": "application/fhir+json"}
-# The published server (FhirResourceServlet) compares the whole text: with "; charset=" it is a write, and fails.
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-_LONGEST: Final = 2000  # characters of an address; a longer search is posted
-_METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 _RESTARTS: Final = 3
 _MOST_PAGES: Final = 200_000
 _LOG: Final = logging.getLogger(__name__)
@@ -85,6 +75,8 @@ class AnnuaireSanteClient:
         lend: intermediates for a server that forgets to send its own; they are no anchors.
         wide_tls12_hosts: hosts whose older TLS 1.2 suites are accepted.
         calls_per_second: how often the gateway is called at most; the quota of an application is 17.
+        extractions: makes the client of the extractions, called once, when they are first used; None makes one of the
+            arguments above, which knows the documented names.
         clock: tests move it.
 
     Raises:
@@ -105,31 +97,35 @@ class AnnuaireSanteClient:
         lend: Iterable[x509.Certificate] = (),
         wide_tls12_hosts: Iterable[str] = (),
         calls_per_second: float = CALLS_PER_SECOND,
+        extractions: Callable[[], ExtractionClient] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._environment = environment
-        self._lend, self._wide = tuple(lend), frozenset(host.lower() for host in wide_tls12_hosts)
-        self._key = None if api_key is None else checked_key(api_key)
-        self._links: Links = links
-        self._retry = retry or RetryPolicy()
-        self._timeout = timeout or Timeouts()
-        self._proxy = proxy
-        self._pool_size = pool_size
-        # No burst: the quota holds in each second, and a full bucket would double it in the first.
-        self._rate = RateLimit(calls_per_second, burst=1, clock=clock)
-        self._clock = clock
+        lend, wide, timeout = tuple(lend), frozenset(host.lower() for host in wide_tls12_hosts), timeout or Timeouts()
+        self._gateway = Gateway(
+            environment,
+            None if api_key is None else checked_key(api_key),
+            links=links,
+            retry=retry or RetryPolicy(),
+            timeout=timeout,
+            proxy=proxy,
+            pool_size=pool_size,
+            lend=lend,
+            wide_tls12_hosts=wide,
+            # No burst: the quota holds in each second, and a full bucket would double it in the first.
+            rate=RateLimit(calls_per_second, burst=1, clock=clock),
+            clock=clock,
+        )
         self._lookahead = Lookahead()
         self._doubted: set[str] = set()
-        self._sessions: list[RorSession] = []
-        self._closed = False
-        self._extractions = partial(
+        self._make_extractions = extractions or partial(
             ExtractionClient,
             environment,
             identity,
-            timeout=self._timeout,
+            timeout=timeout,
             proxy=proxy,
-            lend=self._lend,
-            wide_tls12_hosts=self._wide,
+            lend=lend,
+            wide_tls12_hosts=wide,
             clock=clock,
         )
 
@@ -157,7 +153,7 @@ class AnnuaireSanteClient:
         if api_key is None and ours.api_key_file is not None:
             api_key = read_secret(ours.api_key_file)
         place = environment or settings.resolve_environment()
-        made = cls(
+        return cls(
             place,
             identity,
             api_key=api_key,
@@ -168,9 +164,8 @@ class AnnuaireSanteClient:
             lend=load_intermediates(network.lend_intermediates),
             wide_tls12_hosts=network.wide_tls12_hosts,
             calls_per_second=ours.calls_per_second,
+            extractions=partial(ExtractionClient.from_settings, settings, identity=identity, environment=place),
         )
-        made._extractions = partial(ExtractionClient.from_settings, settings, identity=identity, environment=place)
-        return made
 
     @property
     def environment(self) -> Environment:
@@ -184,14 +179,7 @@ class AnnuaireSanteClient:
         Raises:
             ConfigurationError: the environment has none.
         """
-        url = self._environment.annuaire_fhir_url
-        if url is None:
-            raise ConfigurationError(
-                f"the environment {self._environment.name} has no FHIR gateway of the Annuaire Santé",
-                hint="There is one for production alone (no sandbox is documented), and in the simulator; an "
-                "environment of your own names it in annuaire_fhir_url.",
-            )
-        return url.rstrip("/")
+        return self._gateway.base
 
     @cached_property
     def extractions(self) -> ExtractionClient:
@@ -202,7 +190,7 @@ class AnnuaireSanteClient:
         Raises:
             ConfigurationError: the environment has no address of extractions.
         """
-        return self._extractions()
+        return self._make_extractions()
 
     # -------------------------------------------------------------- the FHIR gateway
 
@@ -300,7 +288,7 @@ class AnnuaireSanteClient:
         """
         check_type(resource_type)
         check_id(resource_id, hint='A number such as RPPS or FINESS is found by search: {"identifier": "10001234567"}.')
-        return Resource.parse(self._get(f"{resource_type}/{resource_id}"), wanted=resource_type)
+        return Resource.parse(self._gateway.document(f"{resource_type}/{resource_id}"), wanted=resource_type)
 
     def metadata(self) -> Resource:
         """Read what the server says it can do (``CapabilityStatement``).
@@ -308,7 +296,7 @@ class AnnuaireSanteClient:
         Raises:
             RorError: as in `search`.
         """
-        return Resource.parse(self._get("metadata"), wanted="CapabilityStatement")
+        return Resource.parse(self._gateway.document("metadata"), wanted="CapabilityStatement")
 
     def request(
         self,
@@ -338,27 +326,20 @@ class AnnuaireSanteClient:
             ConfigurationError: another method or host, a path or header that cannot be sent, no API key.
             RorError: as in `search`.
         """
-        if method not in _METHODS:
-            raise ConfigurationError(
-                f"the gateway of the Annuaire Santé takes no {printable(method, 20)!r}", hint="It is there to be read."
-            )
-        url = extended(self._rule.address(path), params)
-        given = merged(_ACCEPT, headers or {}, ours=frozenset({KEY_HEADER.lower()}))
-        return self._send(Request(method, url, given, body, repeatable), judge_gateway)
+        return self._gateway.request(method, path, params=params, headers=headers, body=body, repeatable=repeatable)
 
     # -------------------------------------------------------------- life
 
     @property
     def receipts(self) -> tuple[HandshakeReceipt, ...]:
         """What was seen of the last connections to the gateway, the newest last."""
-        return tuple(receipt for session in self._sessions for receipt in session.receipts)
+        return self._gateway.receipts
 
     def close(self) -> None:
         """Close every connection; a page on its way is waited for two seconds at most."""
-        self._closed = True
+        self._gateway.refuse()
         self._lookahead.settle(SETTLE)
-        for session in self._sessions:
-            session.close()
+        self._gateway.close()
         if "extractions" in vars(self):
             self.extractions.close()
 
@@ -374,32 +355,6 @@ class AnnuaireSanteClient:
         return f"<AnnuaireSanteClient {self._environment.name}>"
 
     # -------------------------------------------------------------- how a page is asked
-
-    @cached_property
-    def _rule(self) -> OriginRule:
-        base = self.fhir_base
-        return OriginRule(base, urlsplit(base).path, self._links, setting="annuaire_fhir_url")
-
-    @cached_property
-    def _gateway(self) -> Exchange:
-        """What sends to the gateway; it has no identity to show."""
-        factory = SessionFactory(
-            None,
-            load_anchors(self._environment.annuaire_fhir_anchors),
-            retry=self._retry,
-            timeout=self._timeout,
-            proxy=self._proxy,
-            pool_size=self._pool_size,
-            lend=self._lend,
-            wide_tls12=urlsplit(self.fhir_base).hostname in self._wide,
-            rate=self._rate,
-            clock=self._clock,
-        )
-        session = factory.session(self.fhir_base)
-        self._sessions.append(session)
-        return Exchange(
-            session, retry=self._retry, timeout=self._timeout, judge=judge_gateway, rate=self._rate, clock=self._clock
-        )
 
     def _walk(
         self,
@@ -417,10 +372,10 @@ class AnnuaireSanteClient:
         if not any(name == "_count" for name, _ in given):
             given.append(("_count", str(PAGE_SIZE)))
         return PageWalk(
-            self._fetch_page,
+            self._gateway.page,
             f"{self.fhir_base}/{resource_type}?{encode(given)}",
             resource_type,
-            follow=self._rule.follow,
+            follow=self._gateway.rule.follow,
             allow_truncated=allow_truncated,
             enough=enough,
             page_limit=_MOST_PAGES,
@@ -435,26 +390,3 @@ class AnnuaireSanteClient:
             if doubt not in self._doubted:
                 self._doubted.add(doubt)
                 _LOG.warning("%s", doubt)
-
-    def _fetch_page(self, url: str) -> Answer:
-        """Ask for a page; a search too long for an address is posted, a next link is asked as it is."""
-        base, _, query = url.partition("?")
-        if len(url) <= _LONGEST or base.endswith("/_page"):
-            return self._send(Request("GET", url, _ACCEPT), judge_document)
-        body = query.encode("ascii")
-        return self._send(Request("POST", f"{base}/_search", _ACCEPT | _FORM, body, repeatable=True), judge_document)
-
-    def _get(self, path: str) -> Answer:
-        return self._send(Request("GET", f"{self.fhir_base}/{path}", _ACCEPT), judge_document)
-
-    def _send(self, request: Request, judge: Judge) -> Answer:
-        if self._closed:
-            raise ConfigurationError("this client is closed", hint="Make another one, or call inside its with block.")
-        key = {KEY_HEADER: self._needed_key()}
-        signed = Request(request.method, request.url, {**request.headers, **key}, request.body, request.repeatable)
-        return self._gateway.send(signed, judge=judge)
-
-    def _needed_key(self) -> str:
-        if self._key is None:
-            raise no_key()
-        return self._key
