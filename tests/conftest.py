@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.keyrings",
     "tests.support.keys",
     "tests.support.listening",
+    "tests.support.simulators",
     "tests.support.soak",
     "tests.support.tls_servers",
 ]

@@ -136,16 +136,9 @@ def _loopback_answers_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def _running(pki: SimulatorPki) -> Iterator[Simulator]:
+def running(pki: SimulatorPki) -> Iterator[Simulator]:
     with Simulator(pki, size=260) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(_running: Simulator) -> Simulator:
-    """The shared simulator, as if it had just started."""
-    _running.reset()
-    return _running
 
 
 @pytest.fixture

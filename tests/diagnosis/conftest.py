@@ -32,13 +32,6 @@ def running(pki: SimulatorPki) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def simulator(running: Simulator) -> Simulator:
-    """The shared simulator, as if it had just started."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
 def account(simulator: Simulator) -> RornSettings:
     """The account that the simulator knows."""
     return RornSettings(client_id=simulator.client_id, profile=simulator.profile, role=simulator.role)

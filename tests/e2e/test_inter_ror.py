@@ -30,16 +30,9 @@ ONCE = RetryPolicy(attempts=1, deadline=10)
 
 
 @pytest.fixture(scope="module")
-def _running() -> Iterator[Simulator]:
+def running() -> Iterator[Simulator]:
     with Simulator(size=400) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(_running: Simulator) -> Simulator:
-    """The shared simulator, as if it had just started."""
-    _running.reset()
-    return _running
 
 
 @pytest.fixture

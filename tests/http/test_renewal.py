@@ -6,7 +6,6 @@ import logging
 import os
 import pickle
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from ror_sante.http.session import SessionFactory, hold
 from ror_sante.pki.identity import ClientIdentity
 from ror_sante.pki.source import IdentitySource
 from ror_sante.settings import IdentitySettings
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -485,9 +485,7 @@ def test_new_connections_present_the_new_one_and_the_old_pool_is_drained(
         for _ in range(3):
             session.get(server.url)
         write(path, issue())
-        deadline = time.monotonic() + 5
-        while len(server.visits) < 2 and time.monotonic() < deadline:
-            session.get(server.url)
+        until(lambda: session.get(server.url) and len(server.visits) > 1)
         assert len(server.visits) == 2
         assert not session._generations._older
     assert factory.context is not before

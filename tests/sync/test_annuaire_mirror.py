@@ -35,16 +35,9 @@ DAY = 86_400.0
 
 
 @pytest.fixture(scope="module")
-def _running(sync_pki: Any) -> Iterator[Simulator]:
+def running(sync_pki: Any) -> Iterator[Simulator]:
     with Simulator(sync_pki, size=SIZE) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(_running: Simulator) -> Simulator:
-    """The shared simulator, as if it had just started."""
-    _running.reset()
-    return _running
 
 
 @pytest.fixture
