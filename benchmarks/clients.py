@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Final
 
 from bodies import SIZES, file_name
 from client import BASELINE, CLIENTS, CONTROL, LIBRARIES_OF, Measured
-from report import Ratio, table
+from report import Goal, Ratio, goals, table
 from rounds import in_rounds, told_by
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from server import Server
 
 TITLE: Final = "Single requests"
 WORKERS: Final = (1, 8, 32)
 _RAW: Final = "raw TLS socket"
+_EXCHANGE: Final = "ror-sante exchange"
+_SESSION: Final = "ror-sante session"
+_SMALL, _LARGE = SIZES
+_SPEED: Final = {(_SMALL, 1): 2.0, (_SMALL, 8): 2.5, (_SMALL, 32): 2.6, (_LARGE, 1): 2.6, (_LARGE, 8): 3.2}
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def measure(server: Server, *, quick: bool) -> str:
     """Measure every client in every case, and give the tables."""
     plan = QUICK if quick else FULL
     results = _rounds(server, plan)
-    parts = [f"Rounds: {plan.rounds}, each measurement {plan.seconds} s. {_noise(results)}"]
+    parts = [f"Rounds: {plan.rounds}, each measurement {plan.seconds} s. {_noise(results)}", goals(_goals(results))]
     for (size, workers), found in results.items():
         parts += [f"## {size}, {workers} worker{'s' if workers > 1 else ''}", _table(found)]
     return "\n\n".join(parts)
@@ -60,6 +66,22 @@ def measured(name: str, url: str, server: Server, workers: int, seconds: float) 
     """Run one client in a process, and in the environment, of its own."""
     arguments = (name, url, workers, seconds, server.folder)
     return Measured(**told_by("client.py", *arguments, libraries=LIBRARIES_OF.get(name, ())))
+
+
+def _goals(results: Results) -> Iterator[Goal]:
+    for case, found in results.items():
+        told = f"{case[0]}, {case[1]} worker{'s' if case[1] > 1 else ''}"
+        if case in _SPEED:
+            speed = _ratio(found, _EXCHANGE, "per_second", BASELINE)
+            yield Goal(f"exchange, {told}: requests/s to requests", speed, least=_SPEED[case])
+        if case[0] == _SMALL:
+            yield Goal(f"exchange, {told}: CPU to requests", _ratio(found, _EXCHANGE, "cpu", BASELINE), most=0.5)
+        elif case[1] == 1:
+            yield Goal(f"exchange, {told}: to raw TLS", _ratio(found, _EXCHANGE, "per_second", _RAW), least=0.9)
+        if case == (_SMALL, 8):
+            yield Goal(f"exchange, {told}: p99 to requests", _ratio(found, _EXCHANGE, "p99", BASELINE), most=0.4)
+        session = _ratio(found, _SESSION, "per_second", BASELINE)
+        yield Goal(f"session, {told}: requests/s to requests", session, least=1.0)
 
 
 def _noise(results: Results) -> str:

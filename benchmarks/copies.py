@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from copier import COPIES, LIBRARIES_OF, PARALLEL, RESULTS, SEARCHES
 from copydata import BYTES, FHIR, PAGED, write_export, write_pages
-from report import Ratio, table
+from report import Goal, Ratio, goals, table
 from rounds import in_rounds, told_by
 from server import every_core
 
@@ -35,6 +35,7 @@ class Plan:
 
 
 FULL = Plan(exports={10_000: 5, 100_000: 2, 1_000_000: 1}, searches=5)
+LARGEST = max(FULL.exports)  # what the goals speak of
 QUICK = Plan(exports={1_000: 1}, searches=1)
 
 
@@ -48,7 +49,11 @@ def measure(server: Server, *, quick: bool) -> str:
     write_pages(server.folder / "www", server.url)
     once = partial(one_way, url=f"{server.url}{FHIR}/{PAGED}", server=server)
     found = in_rounds(SEARCHES, once, plan.searches, label="search")
-    parts += [f"## A search of {RESULTS:,} resources in pages".replace(",", " "), _search_table(found)]
+    parts += [
+        f"## A search of {RESULTS:,} resources in pages".replace(",", " "),
+        goals(_search_goals(found)),
+        _search_table(found),
+    ]
     return "\n\n".join(parts)
 
 
@@ -76,7 +81,8 @@ def _export(server: Server, size: int, rounds: int) -> str:
         shutil.rmtree(folder, ignore_errors=True)
     if any(one.get("lines", size) != size for measured in found.values() for one in measured):
         raise SystemExit(f"a copy of {size} resources holds another number")
-    return _export_table(found, size)
+    asked = [goals(_export_goals(found))] if size == LARGEST else []
+    return "\n\n".join([*asked, _export_table(found, size)])
 
 
 def one_way(name: str, url: str, server: Server) -> dict[str, float]:
@@ -88,6 +94,21 @@ def one_way(name: str, url: str, server: Server) -> dict[str, float]:
 
 
 # ------------------------------------------------------------------ telling
+
+
+def _export_goals(found: Measured) -> list[Goal]:
+    return [
+        Goal("time, to curl", _ratio(found, _OURS, "wall", _CURL), most=1.2),
+        Goal("CPU, to loads and dumps", _ratio(found, _OURS, "cpu", _REFERENCE), most=0.125),
+        Goal("MiB over the start", Ratio.spread(one["memory"] for one in found[_OURS]), most=32),
+    ]
+
+
+def _search_goals(found: Measured) -> list[Goal]:
+    return [
+        Goal("CPU, to requests and json", _ratio(found, _SEARCH, "cpu", _PLAIN), most=0.25),
+        Goal("CPU, to aiohttp and orjson", _ratio(found, _SEARCH, "cpu", _AIOHTTP), most=1.0),
+    ]
 
 
 def _export_table(found: Measured, size: int) -> str:

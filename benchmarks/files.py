@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from copydata import BYTES, FHIR, write_file
 from filer import LIBRARIES_OF, SPLITTING, TO_DISK
-from report import Ratio, table
+from report import Goal, Ratio, goals, table
 from rounds import in_rounds, told_by
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def measure(server: Server, *, quick: bool) -> str:
     if len({one["resources"] for measured in split.values() for one in measured}) != 1:
         raise SystemExit("the ways do not agree on how many resources there are")
     parts = [f"{size // 1_000_000} MB, {size // BYTES} resources. Rounds: {rounds}."]
+    parts += [goals(_goals(disk, split))]
     parts += ["## To disk", _disk_table(disk), "## Into its resources", _split_table(split)]
     return "\n\n".join(parts)
 
@@ -52,6 +53,20 @@ def _one(name: str, url: str, server: Server) -> dict[str, float]:
     return measured
 
 
+def _goals(disk: Measured, split: Measured) -> list[Goal]:
+    return [
+        Goal("to disk: time, to copyfileobj", _to(disk, _POUR, "wall", _COPY), most=1.1),
+        Goal("to disk: MiB over the start", Ratio.spread(one["memory"] for one in disk[_POUR]), most=16),
+        Goal("split: CPU, to ijson", _to(split, _OURS, "cpu", _IJSON), most=0.4),
+        Goal("split: CPU, to json.loads", _to(split, _OURS, "cpu", _LOADS), most=0.2),
+        Goal("split: MiB over the start", Ratio.spread(one["memory"] for one in split[_OURS]), most=16),
+    ]
+
+
+def _to(found: Measured, name: str, key: str, base: str) -> Ratio:
+    return Ratio.of((one[key] for one in found[name]), (one[key] for one in found[base]))
+
+
 def _disk_table(found: Measured) -> str:
     rows = [[name, *_cells(found, name, ("wall", "cpu"), _COPY)] for name in TO_DISK]
     return table(["way", "time, to copyfileobj", "CPU, ratio", "memory, + MiB", "s", "CPU s"], rows)
@@ -61,12 +76,12 @@ def _split_table(found: Measured) -> str:
     rows = []
     for name in SPLITTING:
         cells = _cells(found, name, ("cpu",), _IJSON)
-        loads = Ratio.of((one["cpu"] for one in found[name]), (one["cpu"] for one in found[_LOADS]))
+        loads = _to(found, name, "cpu", _LOADS)
         rows.append([name, cells[0], str(loads), *cells[1:]])
     return table(["way", "CPU, to ijson", "CPU, to json.loads", "memory, + MiB", "s", "CPU s"], rows)
 
 
 def _cells(found: Measured, name: str, keys: tuple[str, ...], to: str) -> list[str]:
-    ratios = [str(Ratio.of((one[key] for one in found[name]), (one[key] for one in found[to]))) for key in keys]
+    ratios = [str(_to(found, name, key, to)) for key in keys]
     figures = ((key, places) for key, places in (("memory", 1), ("wall", 2), ("cpu", 2)))
     return [*ratios, *(f"{median(one[key] for one in found[name]):.{places}f}" for key, places in figures)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from report import table
+from report import Goal, Ratio, goals, table
 
 from ror_sante import InterRorClient, load_settings
 from ror_sante.api.fhir.resource import Resource
@@ -179,20 +179,20 @@ def _page(
     first = [one.first / alone.first for one, alone in zip(every, quick, strict=True)]
     whole = [one.whole / alone.whole for one, alone in zip(every, slow, strict=True)]
     alive = median(one.first for one in every)
-    rows = [
-        ["whole result, to the slowest region alone", "at most 1.10", _spread(whole)],
-        ["first row, to the quickest region alone", "at most 1.20", _spread(first)],
-        [
+    asked = [
+        Goal("whole result, to the slowest region alone", Ratio.spread(whole), most=1.1),
+        Goal("first row, to the quickest region alone", Ratio.spread(first), most=1.2),
+        Goal(
             f"whole result with one dead region, to its limit of {plan.limit:g} s",
-            "at most 1.10",
-            _spread([one.whole / plan.limit for one in with_dead]),
-        ],
-        [
+            Ratio.spread(one.whole / plan.limit for one in with_dead),
+            most=1.1,
+        ),
+        Goal(
             "first row with one dead region, to the first row without",
-            "about 1",
-            _spread([t.first / alive for t in with_dead]),
-        ],
-        ["CPU of merging 18 x 200 resources, ms", "at most 100", _spread([1000 * one for one in merging])],
+            Ratio.spread(one.first / alive for one in with_dead),
+            most=1.2,
+        ),
+        Goal("CPU of merging 18 x 200 resources, ms", Ratio.spread(1000 * one for one in merging), most=100),
     ]
     seconds = [
         ["quickest region alone, first row", f"{median(one.first for one in quick):.3f}"],
@@ -205,8 +205,4 @@ def _page(
         f"Delays from {plan.quickest:g} to {plan.slowest:g} s, {SIZE} resources a region, rounds: {plan.rounds}. "
         "Median, with the least and the greatest."
     )
-    return "\n\n".join([about, table(["what", "goal", "found"], rows), table(["seconds", "median"], seconds)])
-
-
-def _spread(values: list[float]) -> str:
-    return f"{median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+    return "\n\n".join([about, goals(asked), table(["seconds", "median"], seconds)])

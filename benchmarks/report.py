@@ -24,10 +24,37 @@ class Ratio:
         ratios = [value / base for value, base in zip(values, to, strict=True)]
         return cls(median(ratios), min(ratios), max(ratios))
 
+    @classmethod
+    def spread(cls, values: Iterable[float]) -> Ratio:
+        """Take values that are no ratios, such as MiB."""
+        every = list(values)
+        return cls.of(every, [1.0] * len(every))
+
     def __str__(self) -> str:
         if self.least == self.most == 1:
             return "1"  # the baseline to itself
         return f"{self.middle:.2f} ({self.least:.2f}-{self.most:.2f})"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is asked of a measurement, and what was found; its median decides."""
+
+    what: str
+    found: Ratio
+    most: float | None = None
+    least: float | None = None
+
+    def row(self) -> list[str]:
+        """Give the line of a table."""
+        low, high = self.least or 0.0, self.most if self.most is not None else float("inf")
+        asked = f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
+        return [self.what, asked, str(self.found), "yes" if low <= self.found.middle <= high else "**no**"]
+
+
+def goals(every: Iterable[Goal]) -> str:
+    """Write what was asked, what was found, and whether that meets it."""
+    return table(["goal", "asked", "found", "met"], [goal.row() for goal in every])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -12,7 +12,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from report import Ratio, table
+from report import Goal, Ratio, goals, table
 from rounds import in_rounds
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ BASELINE = "import requests"
 PARTS = "import requests, pkcs12, tenacity, msgspec"
 CONTROL = "import requests, once more"
 NAMES = ("NationalRorClient", "InterRorClient", "AnnuaireSanteClient", "SessionFactory")
+MOST = {"import ror_sante": 1.1, **{f"from ror_sante import {name}": 1.1 for name in NAMES}, "ror-sante --version": 1.5}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,11 @@ def measure(_server: Server, *, quick: bool) -> str:
         in_rounds(compared, lambda name: _start(compared[name], compiled), 1)  # fills the caches
         starts = in_rounds(compared, lambda name: _start(compared[name], compiled), rounds)
     noise = _ratio(starts, CONTROL, BASELINE)
-    return f"Rounds: {rounds}. Noise: `import requests` twice differs by {noise} in time.\n\n{_table(starts)}"
+    about = f"Rounds: {rounds}. Noise: `import requests` twice differs by {noise} in time."
+    asked = [
+        Goal(f"{name}, to the four together", _ratio(starts, name, PARTS), most=most) for name, most in MOST.items()
+    ]
+    return "\n\n".join([about, goals(asked), _table(starts)])
 
 
 def _table(starts: dict[str, list[Start]]) -> str:
