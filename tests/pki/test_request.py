@@ -16,7 +16,6 @@ from ror_sante.identifiers import STRUCTURE_DIGITS
 from ror_sante.pki import procedure
 from ror_sante.pki.departments import DEPARTMENTS, department
 from ror_sante.pki.request import (
-    LAST_DAY_OF_2048,
     LIFE,
     CertificateRequest,
     Subject,
@@ -24,6 +23,7 @@ from ror_sante.pki.request import (
     check_subject,
     make_request,
 )
+from ror_sante.pki.usage import LAST_DAY_OF_2048
 
 BASTIA = Subject(
     common_name="CLIENT_WS_RORN", organisation="CH DE BASTIA", structure="12B0000020", department="Haute-Corse (2B)"

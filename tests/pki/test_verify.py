@@ -21,6 +21,7 @@ from ror_sante.pki.anchor import TrustAnchor
 from ror_sante.pki.identity import ClientIdentity, gravest
 from ror_sante.pki.igc import CATEGORY, Tree, tree_of
 from ror_sante.pki.packaged import packaged
+from ror_sante.pki.usage import LAST_DAY_OF_2048
 
 SECOND = dt.timedelta(seconds=1)
 
@@ -199,6 +200,24 @@ def test_a_key_unfit_for_tls_is_found_once(tree, maker, now, key, word):
     findings = tree.identity(tree.client(key=key(maker))).verify(tree.anchor, at=now)
     assert codes(findings) == ["weak-key"]
     assert word in findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("key", "later", "found"),
+    [
+        (lambda maker: maker.rsa(2048), dt.timedelta(), []),
+        (lambda maker: maker.rsa(2048), SECOND, ["short-key"]),
+        (lambda maker: maker.rsa(3072), SECOND, []),
+        (lambda maker: ec.generate_private_key(ec.SECP256R1()), SECOND, []),
+    ],
+    ids=["2048 to the end", "2048 a second more", "3072", "P-256"],
+)
+def test_a_key_that_serves_past_2030_is_warned_about(tree, maker, now, key, later, found):
+    """One second decides, and the size; it is a warning, for it works today."""
+    made = tree.client(key=key(maker), end=LAST_DAY_OF_2048 + later)
+    findings = tree.identity(made).verify(tree.anchor, at=now)
+    assert codes(findings) == found
+    assert all(finding.severity is Severity.WARNING and "3072" in finding.hint for finding in findings)
 
 
 # ------------------------------------------------------------------ chain

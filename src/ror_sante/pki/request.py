@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -18,6 +18,7 @@ from ror_sante.identifiers import structure_flaws
 from ror_sante.pki.departments import department
 from ror_sante.pki.expiry import aware
 from ror_sante.pki.protection import encrypted_key
+from ror_sante.pki.usage import is_short_key
 from ror_sante.pki.verdict import ranked
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 # Every leaf of IGC-Santé that was read has 2048 bits; the platform's own rule is in ANS-PUSC-PSCE_generation-de-csr.
 KEY_SIZES: Final = (2048, 3072, 4096)
 USUAL_KEY_SIZE: Final = 2048
-# ANSSI, "Guide des mécanismes cryptographiques" 2.04 (2020), RegleFact: 3072 bits for use beyond 2030.
-LAST_DAY_OF_2048: Final = datetime(2030, 12, 31, 23, 59, 59, tzinfo=UTC)
 LIFE: Final = timedelta(days=3 * 365 + 1)
 """How long an ORG AUTH_CLI lives: the procedure of ANS, "Cycle de vie des certificats logiciels"."""
 
@@ -145,7 +144,7 @@ def check_key_size(size: int, *, at: datetime) -> Iterator[Finding]:
         size: bits.
         at: the day of the order, with its time zone.
     """
-    if size == USUAL_KEY_SIZE and aware(at) + LIFE > LAST_DAY_OF_2048:
+    if is_short_key(size, until=aware(at) + LIFE):
         yield Finding(
             "short-key",
             f"a certificate ordered now lives past 2030, the last year for which ANSSI advises RSA {size}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -13,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from ror_sante.environments import ApplicationService
 from ror_sante.errors import Finding, Severity, printable
 from ror_sante.pki.chain import is_ca
+from ror_sante.pki.expiry import Validity
 from ror_sante.pki.igc import is_igc
 from ror_sante.pki.names import attributes
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 _ORDER_AUTH_CLI: Final = "Order or use the certificate of the product ORG AUTH_CLI (form 413 of the ANS platform)."
 # OpenSSL security level 2, which we and most servers set: 112 bits (SSL_CTX_set_security_level).
 _MIN_RSA_BITS: Final = 2048
+# ANSSI, "Guide des mécanismes cryptographiques" 2.04 (2020), RegleFact: 3072 bits for use beyond 2030.
+LAST_DAY_OF_2048: Final = datetime(2030, 12, 31, 23, 59, 59, tzinfo=UTC)
+_LASTING_RSA_BITS: Final = 3072
 _CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")  # what TLS 1.3 signs with (RFC 8446 section 4.2.3)
 
 
@@ -98,6 +103,24 @@ def _check_key(certificate: x509.Certificate) -> Iterator[Finding]:
         yield _weak(f"RSA {key.key_size}", f"RSA {_MIN_RSA_BITS}")
     elif isinstance(key, EllipticCurvePublicKey) and key.curve.name not in _CURVES:
         yield _weak(f"on the curve {key.curve.name}", "P-256")
+    elif isinstance(key, RSAPublicKey) and is_short_key(key.key_size, until=Validity.of(certificate).not_after):
+        yield Finding(
+            "short-key",
+            f"the certificate lives past 2030, the last year for which ANSSI advises RSA {key.key_size}",
+            "It works today. Order the next one with `ror-sante identity request --key-size 3072`, if the platform "
+            "takes it.",
+            Severity.WARNING,
+        )
+
+
+def is_short_key(bits: int, *, until: datetime) -> bool:
+    """Tell whether an RSA key is to serve longer than ANSSI advises for its size.
+
+    Args:
+        bits: of its modulus.
+        until: the end of its use, with its time zone.
+    """
+    return bits < _LASTING_RSA_BITS and until > LAST_DAY_OF_2048
 
 
 def _weak(kind: str, least: str) -> Finding:
