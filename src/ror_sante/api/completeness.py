@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 from ror_sante.api.fhir.document import about
 from ror_sante.errors import TruncatedResultError
@@ -50,8 +51,7 @@ class Completeness(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Capped:
+class Capped(msgspec.Struct, frozen=True):
     """The national ROR cuts at 10 000.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import msgspec
 
 from ror_sante.api import nos
 from ror_sante.api.parameters import ABOVE, Kind
@@ -45,7 +46,7 @@ class Fields(Generic[R]):
         self._after = after
 
     def _take(self, criterion: Criterion) -> R:
-        return self._sink(replace(criterion, name=f"{self._before}{criterion.name}{self._after}"))
+        return self._sink(msgspec.structs.replace(criterion, name=f"{self._before}{criterion.name}{self._after}"))
 
 
 class Field:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 from urllib.parse import quote, unquote, urljoin, urlsplit
+
+import msgspec
 
 from ror_sante.environments import check_https
 from ror_sante.errors import ConfigurationError, UnexpectedResponseError, masked_url
@@ -15,8 +16,7 @@ _PATH: Final = "/%:@!$&'()*+,;=~"  # RFC 3986 section 3.3, and % because the ser
 _QUERY: Final = _PATH + "?"
 
 
-@dataclass(frozen=True)
-class OriginRule:
+class OriginRule(msgspec.Struct, frozen=True):
     """The rule for links that a server gives: next pages, polling addresses, files of an export.
 
     The machines of ANS name themselves by internal hosts (``api.ror.esante.gouv.fr`` in the production's own

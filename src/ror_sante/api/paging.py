@@ -6,8 +6,9 @@ import contextvars
 import logging
 import threading
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 from ror_sante.api.completeness import PAGE_SIZE, RESULT_CAP, Capped
 from ror_sante.api.fhir.bundle import Bundle
@@ -33,8 +34,7 @@ class Follow(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Reached:
+class Reached(msgspec.Struct, frozen=True):
     """How far a walk came, so that another one goes on from there.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from ror_sante.errors import ConfigurationError, printable
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 Kind = Literal["token", "string", "date", "number", "quantity", "reference", "special"]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """A documented search parameter.
 
     Attributes:
@@ -106,13 +106,13 @@ _NOT_ABOVE: Final = {"_filter", "_content", "period-end", "extension.typeActivit
 def _chained(target: str, before: str, *, after: str = "", without: Iterable[str] = ()) -> Iterator[Parameter]:
     for each in _OWN[target]:
         if each.name not in without:
-            yield replace(each, name=f"{before}{each.name}{after}")
+            yield msgspec.structs.replace(each, name=f"{before}{each.name}{after}")
 
 
 def _reverse(target: str, reference: str, *, stated: bool) -> Iterator[Parameter]:
     before = f"_has:{target}:{reference}:"
     for each in _chained(target, before, without=_NOT_CHAINED):
-        yield replace(each, stated=stated, draft=not stated)
+        yield msgspec.structs.replace(each, stated=stated, draft=not stated)
 
 
 def _by_name(*parameters: Parameter) -> dict[str, Parameter]:

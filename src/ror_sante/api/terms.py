@@ -9,6 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
+import msgspec
+
 from ror_sante.api import nos
 from ror_sante.errors import ConfigurationError
 
@@ -28,8 +30,7 @@ _SPECIAL: Final = re.compile(r"([\\,$|])")
 _UNITS: Final = ("km", "m")
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(msgspec.Struct, frozen=True):
     """One condition of a search, neither written as a parameter nor as a filter yet.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from ror_sante.errors import ConfigurationError, masked_url, printable
 from ror_sante.http.retry import retry_after_seconds
@@ -22,8 +23,7 @@ _VALUE: Final = re.compile(r"([!-~]([ -~]*[!-~])?)?")  # visible ASCII, with bla
 _ADDRESS: Final = re.compile(r"[!-~]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What is to be sent.
 
     Attributes:
@@ -36,7 +36,7 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | None = None
     repeatable: bool | None = None
 
@@ -61,8 +61,7 @@ class Request:
         return f"<Request {self.method} {masked_url(self.url)}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What came back, whole.
 
     Attributes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import socket
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
 from urllib3.exceptions import HTTPError
 
 from ror_sante.errors import (
@@ -39,8 +39,7 @@ _PLAIN: Final = frozenset({"", "identity"})
 _PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How large an answer may be.
 
     Attributes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
@@ -20,8 +20,7 @@ __all__ = ["Chain", "build_chain", "common_name", "describe_name", "is_ca", "is_
 _MAX_DEPTH: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(msgspec.Struct, frozen=True):
     """A certificate and the authorities above it, in the order of RFC 8446 section 4.4.2.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
@@ -33,8 +33,7 @@ _HTTP_PORT: Final = 80
 _ONCE: Final = Retry(0, read=False)  # as requests does: a failure is raised, a redirect is an answer
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, order=True):
     """Scheme https, a host and a port: what a certificate, a token or a header may be sent to.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import msgspec
 
 from ror_sante.tls.wire import authority_names, common_names, is_self_issued, issuer_names
 
@@ -37,8 +38,7 @@ class Attempt(NamedTuple):
         return self.outcome == "timeout" and ":" in self.address
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class HandshakeReceipt:
+class HandshakeReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """One connection, from the name to the first answer. Times are in seconds; None means that it was not reached.
 
     A resumed connection shows no certificates: those of the handshake that it resumes were checked.

@@ -9,8 +9,9 @@ with one identity and one set of roots.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
 
 if TYPE_CHECKING:
     import ssl
@@ -31,8 +32,7 @@ class Place(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Warrant:
+class Warrant(msgspec.Struct, frozen=True):
     """How long the verification of a full handshake holds.
 
     Attributes:

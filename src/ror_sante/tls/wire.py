@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from cryptography import x509
 
 from ror_sante.pki.names import describe_name
@@ -49,8 +49,7 @@ ALERT_NAMES: Final = {
 }
 
 
-@dataclass
-class Transcript:
+class Transcript(msgspec.Struct):
     """What was seen of one connection's TLS messages.
 
     Attributes:

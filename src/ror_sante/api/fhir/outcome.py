@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -38,8 +37,7 @@ _OUR_FAULT: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(msgspec.Struct, frozen=True):
     """One thing that the server reports.
 
     Attributes:
@@ -60,8 +58,7 @@ class Issue:
         return self.severity not in {"warning", "information", "success"}
 
 
-@dataclass(frozen=True, slots=True)
-class OperationOutcome:
+class OperationOutcome(msgspec.Struct, frozen=True):
     """What a FHIR server says about a request, in its own words.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from ror_sante.api.fhir.document import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
+class Distance(msgspec.Struct, frozen=True):
     """How far a place is from the centre of a ``near`` search.
 
     Attributes:
