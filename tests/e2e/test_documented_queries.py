@@ -18,6 +18,8 @@ from ror_sante.api.query import (
     PractitionerQuery,
     PractitionerRoleQuery,
     Query,
+    QuestionnaireQuery,
+    TaskQuery,
 )
 from ror_sante.simulator.server import Simulator
 
@@ -148,6 +150,12 @@ EXAMPLES = [
     Documented(
         "Practitioner?identifier=urn:oid:1.2.250.1.71.4.2.1|99900000003",
         PractitionerQuery().identifier("urn:oid:1.2.250.1.71.4.2.1|99900000003"),
+    ),
+    Documented("Task?business-status=02&authored-on=ge2023", TaskQuery().business_status("02").authored_on.ge("2023")),
+    Documented("Task?focus=HealthcareService/100003", TaskQuery().focus("HealthcareService/100003")),
+    Documented(
+        "Questionnaire?status=active&title:contains=saisie",
+        QuestionnaireQuery().status("active").title.contains("saisie"),
     ),
     Documented(f"Practitioner?_tag={system('R30')}|84", PractitionerQuery().region("Auvergne-Rhône-Alpes")),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import math
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -64,20 +65,35 @@ def build(parameter: Parameter, name: str, modifier: str, value: str) -> Test:
     """
     if modifier not in _MODIFIERS.get(parameter.kind, ("",)):
         raise BadSearchError("not-supported", f"Modificateur inconnu dans le paramètre « {name[:80]} ».")
-    alternatives = [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", value)]
     compare = _COMPARERS[parameter.kind]
-    tests = [compare(_Given(name, modifier, alternative)) for alternative in alternatives]
+    tests = [compare(_Given(name, modifier, alternative)) for alternative in _alternatives(value)]
     read = parameter.read
     if modifier == "not":
         return lambda record: not any(test(read(record)) for test in tests)
     return lambda record: any(test(read(record)) for test in tests)
 
 
+def _alternatives(value: str) -> list[str]:
+    """Divide a value at its commas, those left out that a backslash stands before."""
+    return re.findall(r"(?:[^\\,]|\\.?)+", value, re.DOTALL)
+
+
+def escaped(text: str) -> str:
+    """Write a text so that it is one alternative, and means itself."""
+    return re.sub(r"([\\,])", r"\\\1", text)
+
+
+def _plain(text: str) -> str:
+    """Take the escapes away (FHIR R4, "escaping search parameters")."""
+    return re.sub(r"\\([\\,$|])", r"\1", text)
+
+
 def _token(given: _Given) -> Callable[[Any], bool]:
-    system, bar, code = given.value.rpartition("|")
+    *before, last = re.split(r"(?<!\\)\|", given.value)
+    system, code = "|".join(before), _plain(last)
 
     def test(tokens: Sequence[Token]) -> bool:
-        return any((not code or code == own) and (not bar or system == of) for of, own in tokens)
+        return any((not code or code == own) and (not before or system == of) for of, own in tokens)
 
     return test
 
@@ -91,8 +107,9 @@ def _folded(text: str) -> str:
 
 def _string(given: _Given) -> Callable[[Any], bool]:
     if given.modifier == "exact":
-        return lambda text: text == given.value
-    wanted = _folded(given.value)
+        exact = _plain(given.value)
+        return lambda text: text == exact
+    wanted = _folded(_plain(given.value))
     if given.modifier == "contains":
         return lambda text: wanted in _folded(text)
     return lambda text: _folded(text).startswith(wanted)
@@ -130,9 +147,13 @@ def _date(given: _Given) -> Callable[[Any], bool]:
 
 def _number(given: _Given) -> Callable[[Any], bool]:
     prefix, text = _prefixed(given.value)
-    number = whole(given.name, text)
+    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", text, re.ASCII):
+        raise bad_value(given.name, "un nombre est attendu")
+    number = float(text)
+    # The numbers of the records are whole: one that is not stands between two of them.
+    span = (math.ceil(number), math.floor(number) + 1)
     compare = _COMPARISONS[prefix]
-    return lambda own: own is not None and compare(own, (number, number + 1))
+    return lambda own: own is not None and compare(own, span)
 
 
 _MOMENT: Final = re.compile(
@@ -182,14 +203,3 @@ _COMPARERS: Final = {
     "reference": _reference,
     "special": _near,
 }
-
-
-def whole(name: str, value: str) -> int:
-    """Read a whole number from 0.
-
-    Raises:
-        BadSearchError: it is none.
-    """
-    if not (value.isascii() and value.isdecimal()):
-        raise bad_value(name, "un nombre entier est attendu")
-    return int(value[:9])

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import msgspec
 
 from ror_sante.errors import ConfigurationError
+from ror_sante.simulator import beside
 from ror_sante.simulator import vocabulary as words
 from ror_sante.simulator.payloads import payload
-from ror_sante.simulator.records import TYPES, Record
+from ror_sante.simulator.records import BESIDE, TYPES, Record
 from ror_sante.simulator.sequences import KEPT, Glimpse, drawn
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ FIRST_ID: Final = {
     "Organization": 5_001,
     "Practitioner": 2_501,
     "PractitionerRole": 701,
-}
+} | beside.FIRST_ID
 
 # Numbers that nobody bears: there is no department 99, and no SIREN or RPPS is issued under 999.
 _FINESS_LEGAL: Final = "990{:06d}"
@@ -99,7 +100,7 @@ class Directory:
         """Give every record of a type, in the order of their ids.
 
         Args:
-            resource_type: one of `ror_sante.simulator.records.TYPES`.
+            resource_type: one of `TYPES` or `BESIDE` of `ror_sante.simulator.records`.
         """
         found: Sequence[Record] = getattr(self, resource_type)
         return found
@@ -117,7 +118,7 @@ class Directory:
     def get(self, reference: str) -> Record | None:
         """Find a record by its reference, such as ``Location/252001``."""
         resource_type, _, resource_id = reference.partition("/")
-        if resource_type not in TYPES or not (resource_id.isascii() and resource_id.isdecimal()):
+        if resource_type not in (*TYPES, *BESIDE) or not (resource_id.isascii() and resource_id.isdecimal()):
             return None
         records = self.records(resource_type)
         number = int(resource_id[:18]) - FIRST_ID[resource_type]
@@ -194,6 +195,17 @@ class Directory:
     def PractitionerRole(self) -> Records:  # noqa: N802  likewise
         """What people do where: a role for four offers of five, so that most people have several."""
         return drawn(self._role, self.size * 4 // 5)
+
+    @cached_property
+    def Task(self) -> Records:  # noqa: N802  likewise
+        """Reports of anomalies, each on one of the first offers."""
+        count = min(beside.REPORTS, self.size)
+        return drawn(lambda number: beside.report(self.HealthcareService[number], number), count)
+
+    @cached_property
+    def Questionnaire(self) -> Records:  # noqa: N802  likewise
+        """Templates for the entry of offers: a few, whatever the size."""
+        return drawn(lambda number: beside.template(number, self._updated("template", number)), beside.TEMPLATES)
 
     @property
     def _units(self) -> int:

@@ -15,12 +15,10 @@ import msgspec
 from ror_sante.simulator.export import OPERATIONS, POLL, ExportService
 from ror_sante.simulator.geography import distance
 from ror_sante.simulator.messages import Reply, outcome
-from ror_sante.simulator.records import TYPES
+from ror_sante.simulator.records import BESIDE, TYPES
 from ror_sante.simulator.refusals import BadSearchError
 from ror_sante.simulator.search import Search, parse
 from ror_sante.simulator.search_parameters import parameter_names, parameter_type
-from ror_sante.simulator.tasks import TYPE as TASK
-from ror_sante.simulator.tasks import task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -191,13 +189,12 @@ class FhirService:
     def _diffusion(self, call: Call, segments: list[str]) -> Reply:
         if segments == ["metadata"]:
             return Reply(body=msgspec.json.encode(self._capability()))
-        if segments[0] == TASK and len(segments) == 2:
-            return self._task(segments[1])
         paged = segments == [""] and any(name == "_getpages" for name, _ in call.params)
-        if not paged and segments[0] not in (*TYPES, *OPERATIONS):
-            known = ", ".join(TYPES)
+        if not paged and segments[0] not in (*TYPES, *BESIDE, *OPERATIONS):
+            known = ", ".join((*TYPES, *BESIDE))
             return outcome(404, "not-supported", f"Ressource inconnue « {segments[0][:80]} ». Connues : {known}.")
-        missing = None if call.method == "DELETE" else _header_fault(call)
+        bare = call.method == "DELETE" or segments[0] in BESIDE
+        missing = None if bare else _header_fault(call)
         if missing is not None:
             return missing
         try:
@@ -225,13 +222,8 @@ class FhirService:
 
     def _read(self, resource_type: str, resource_id: str) -> Reply:
         record = self.directory.get(f"{resource_type}/{resource_id}")
-        return self._absent(resource_type, resource_id) if record is None else Reply(body=self.directory.body(record))
-
-    def _task(self, resource_id: str) -> Reply:
-        found = task(self.directory, resource_id)
-        return self._absent(TASK, resource_id) if found is None else Reply(body=msgspec.json.encode(found))
-
-    def _absent(self, resource_type: str, resource_id: str) -> Reply:
+        if record is not None:
+            return Reply(body=self.directory.body(record))
         text = f"La ressource {resource_type}/{resource_id[:80]} n'existe pas."
         return outcome(404, "not-found", text, expression=resource_type, shape=self._variants.expression)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ror_sante.simulator import vocabulary as words
+from ror_sante.simulator.beside import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +206,7 @@ _WRITERS: Final[dict[str, Callable[[Record, Json], None]]] = {
     "Organization": _organization,
     "Practitioner": _practitioner,
     "PractitionerRole": _role,
-}
+} | WRITERS
 
 
 # ------------------------------------------------------------------ parts

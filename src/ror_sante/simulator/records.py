@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Token = tuple[str, str]  # system and code
 
 TYPES: Final = ("HealthcareService", "Location", "Organization", "Practitioner", "PractitionerRole")
+BESIDE: Final = ("Task", "Questionnaire")  # which no export holds
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ror_sante.simulator import filters
-from ror_sante.simulator.comparing import ORDERED, build, whole
+from ror_sante.simulator.comparing import ORDERED, build, escaped
 from ror_sante.simulator.geography import circle
 from ror_sante.simulator.refusals import BadSearchError, bad_value
 from ror_sante.simulator.search_parameters import (
     ABOVE,
     CHAINS,
     CODE_REGION,
+    DIRECT,
     NOT_CHAINED,
     PARAMETERS,
     PERSON,
+    PERSON_NUMBER,
     REFERRERS,
     SORTED,
     TYPED_IDENTIFIER,
@@ -163,7 +165,7 @@ class _Reader:
     def take(self, name: str, value: str) -> None:
         base = name.partition(":")[0]
         if name == "_count":
-            self.count = whole(name, value)
+            self.count = _whole(name, value)
         elif base in ("_include", "_revinclude"):
             self.rules.append(_rule(name, value))
         elif name == "_sort":
@@ -185,13 +187,13 @@ class _Reader:
         compared = any(own.get(parameter) and own[parameter].kind in ORDERED for own in PARAMETERS.values())
         if not compared and operator not in ("eq", "ne"):
             raise bad_value("_filter", f"« {name[:40]} » ne se compare pas avec {operator}")
-        test = self._test(self.resource_type, name, (operator if compared else "") + value.replace(",", "\\,"))
+        test = self._test(self.resource_type, name, (operator if compared else "") + escaped(value))
         return test if compared or operator == "eq" else lambda record: not test(record)
 
     def _test(self, resource_type: str, name: str, value: str) -> Test:
         if name.startswith("_has:"):
             return self._had(resource_type, name, value)
-        if name == f"{PERSON}identifier" and resource_type == "HealthcareService":
+        if name.partition(":")[0] == f"{PERSON}identifier" and resource_type == "HealthcareService":
             return self._had(resource_type, f"_has:PractitionerRole:service:{name}", value)
         if name == CODE_REGION.get(resource_type):
             codes = {part.rpartition("|")[2] for part in value.split(",")}
@@ -219,7 +221,7 @@ class _Reader:
             raise unknown(resource_type, name)
         referrer, _, link = key.partition(":")
         if referrer == "PractitionerRole" and inner.startswith(PERSON):
-            person = self._test("Practitioner", inner.removeprefix(PERSON), value)
+            person = self._person(inner.removeprefix(PERSON), value)
             people = {record.reference for record in self.directory.scan("Practitioner") if person(record)}
             test: Test = lambda record: not people.isdisjoint(record.links["practitioner"])  # noqa: E731  as the other
         else:
@@ -227,18 +229,24 @@ class _Reader:
         wanted = {at for record in self.directory.scan(referrer) if test(record) for at in record.links[link]}
         return lambda record: record.reference in wanted
 
+    def _person(self, name: str, value: str) -> Test:
+        """Make the test of a person that a role leads to: META calls the identifier a string there."""
+        base, _, modifier = name.partition(":")
+        if base == "identifier" and modifier in ("contains", "exact"):
+            return build(PERSON_NUMBER, name, modifier, value)
+        return self._test("Practitioner", name, value)
+
     def _chained(self, name: str, value: str, *, prefix: str, target: str) -> Test:
         inner = name.removeprefix(prefix)
         if inner.partition(":")[0] in NOT_CHAINED[target]:
             raise unknown(self.resource_type, name)
-        if target == "Organization":
-            if not inner.endswith(ABOVE):
-                raise unknown(self.resource_type, name)
-            inner = inner.removesuffix(ABOVE)
-        test = self._test(target, inner, value)
+        above = inner.endswith(ABOVE) and target == "Organization"
+        if target == "Organization" and not above and inner.partition(":")[0] not in DIRECT:
+            raise unknown(self.resource_type, name)
+        test = self._test(target, inner.removesuffix(ABOVE), value)
         wanted = {record.reference for record in self.directory.scan(target) if test(record)}
         link = prefix.rstrip(".")
-        if target == "Organization":
+        if above:
             wanted = _below(self.directory, wanted)
         return lambda record: not wanted.isdisjoint(record.links[link])
 
@@ -256,6 +264,12 @@ def _below(directory: Directory, wanted: set[str]) -> set[str]:
         }
         found |= frontier
     return found
+
+
+def _whole(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdecimal()):
+        raise bad_value(name, "un nombre entier est attendu")
+    return int(value[:9])
 
 
 def _order(resource_type: str, part: str) -> Order:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ror_sante.simulator.beside import REPORTED_BEFORE, template_status
 from ror_sante.simulator.comparing import Parameter
 from ror_sante.simulator.payloads import payload
 from ror_sante.simulator.refusals import BadSearchError
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 def _codes(name: str, description: str) -> Parameter:
     return Parameter("token", lambda record: record.codes.get(name, ()), description)
+
+
+def _referred(record: Record, name: str) -> tuple[str, ...]:
+    """Give references as a search may write them: with their type, or the technical id alone."""
+    references = record.links[name]
+    return (*references, *(each.partition("/")[2] for each in references))
 
 
 def _nothing(kind: Kind, names: str, value: Any = None) -> dict[str, Parameter]:
@@ -34,6 +41,7 @@ _COMMON: Final = {
     "_tag": Parameter("token", lambda record: ((REGION, record.city.region),), "region that the record comes from"),
     "identifier": _IDENTIFIER,
 }
+_BESIDE: Final = {name: parameter for name, parameter in _COMMON.items() if name != "_tag"}
 _NAME: Final = {"name": Parameter("string", lambda record: record.name, "name")}
 
 PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
@@ -44,7 +52,7 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
         "service-type": _codes("service-type", "field of activity"),
         "specialty": _codes("specialty", "operational activity"),
         "characteristic": _codes("characteristic", "mode of care"),
-        "location": Parameter("reference", lambda record: record.links["location"], "place of the offer"),
+        "location": Parameter("reference", lambda record: _referred(record, "location"), "place of the offer"),
         "age-range-low": Parameter("quantity", lambda _: 18, "youngest age, in years"),
         "age-range-high": Parameter("quantity", lambda _: 120, "greatest age, in years"),
     }
@@ -80,16 +88,37 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
     | _NAME
     | {"type": _codes("type", "category")}
     | _missing_codes("closing-type drop-zone price-type price-unit price-residential-type price-dependency-level")
-    | _missing_codes("price-welcome-type special-price")
+    | _missing_codes("price-welcome-type special-price extension.typeActivity")
     | _nothing("number", "price-amount-value")
     | _nothing("date", "period-end price-validity-start-date"),
     "Practitioner": _COMMON,
     "PractitionerRole": _COMMON,
+    "Task": _BESIDE
+    | {
+        "focus": Parameter(
+            "reference",
+            lambda record: (*_referred(record, "focus"), record.displays["focus"]),
+            "what the report is about",
+        ),
+        "business-status": _codes("business-status", "to treat, cancelled or corrected"),
+        "authored-on": Parameter("date", lambda record: record.updated - REPORTED_BEFORE, "when it was reported"),
+    },
+    "Questionnaire": _BESIDE
+    | _NAME
+    | {
+        "context": _codes("context", "field of activity"),
+        "status": Parameter("token", lambda record: (("", template_status(record)),), "active or retired"),
+        "version": _codes("version", "version of the template"),
+        "title": Parameter("string", lambda record: record.displays["title"], "title"),
+        "description": Parameter("string", lambda record: record.displays["title"], "description"),
+        "date": Parameter("date", lambda record: record.updated, "when it was last changed"),
+    },
 }
 
 # META lists the chain to the organization in its :above form alone: the match may stand anywhere up the tree.
 CHAINS: Final = {"HealthcareService": {"location.": "Location", "organization.": "Organization"}}
 ABOVE: Final = ":above"
+DIRECT: Final = ("type",)  # but one draft scenario asks for the organization itself
 # The FHIR guide of exposure model 2.4 (me24) has these; the statement of model 3.0 lists them no more.
 CODE_REGION: Final = {"Location": "code-region", "HealthcareService": "location:code-region"}
 CONTROLS: Final = ("_count", "_filter", "_include", "_include:iterate", "_revinclude", "_revinclude:iterate", "_sort")
@@ -113,6 +142,7 @@ def _typed_identifiers(record: Record) -> tuple[Token, ...]:
     return tuple(found)
 
 
+PERSON_NUMBER: Final = Parameter("string", lambda record: record.identifiers[0][1], "RPPS")
 TYPED_IDENTIFIER: Final = Parameter("token", _typed_identifiers, "identifier of a type")
 
 
