@@ -11,17 +11,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ror_sante.diagnosis.causes import cause
+from ror_sante.simulator.server import Simulator
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ror_sante.simulator.server import Simulator
+    from ror_sante.simulator.pki import SimulatorPki
 
 SEARCH = ("inter-ror", "search", "HealthcareService")
 
@@ -53,6 +56,27 @@ def test_a_part_exits_6_and_says_why(run: Callable[..., Any], regions: Path, sim
     alone = run(*SEARCH, "--config", regions, "--regions", "53")
     assert (alone.code, alone.out) == (5, "")
     assert alone.err.startswith("1 region: 1 refused; 0 rows\n")
+
+
+def test_a_region_that_failed_has_its_cause_told_once(
+    run: Callable[..., Any], regions: Path, simulator: Simulator, pki: SimulatorPki, tmp_path: Path
+) -> None:
+    """Rights, from the status; an intermediate that a server forgot, which our own certificate proves, for all."""
+    simulator.fault("403", None, region="53")
+    done = run(*SEARCH, "--config", regions, "--regions", "11,53")
+    assert [line for line in done.err.splitlines() if "cause:" in line] == [
+        f"cause: Bretagne: {cause('api-403', 'medium', '').title}"
+    ]
+    issued = pki.server()
+    with Simulator(pki, size=1, server=replace(issued, chain=issued.chain[:1])) as forgetful:
+        config = forgetful.write_config(tmp_path / "forgetful", regions="53")
+        done = run(*SEARCH, "--config", config, "--regions", "11,53", "--lang", "fr")
+    missing = cause("server-intermediate-not-sent", "high", "", lang="fr")
+    assert done.code == 4
+    assert done.err.splitlines()[3:] == [
+        f"cause: Île-de-France, Bretagne: {missing.title}",
+        f"suite: {missing.next_step}",
+    ]
 
 
 def test_the_account_goes_to_a_file(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ror_sante.simulator import Simulator
+    from ror_sante.simulator.server import Simulator
 
 
 @pytest.fixture

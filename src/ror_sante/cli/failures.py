@@ -22,6 +22,7 @@ from ror_sante.errors import IdentityError, RorError, ServerNotTrustedError, Sev
 from ror_sante.pki.anchor import load_anchors
 
 if TYPE_CHECKING:
+    from ror_sante.diagnosis.causes import Cause
     from ror_sante.environments import Environment
     from ror_sante.pki.anchor import TrustAnchor
 
@@ -83,20 +84,33 @@ def tell(message: str, hint: str = "", *, also: tuple[str, ...] = ()) -> None:
 
 def _tell_cause(error: RorError, known: Known) -> None:
     """Print the likeliest cause in the language of the run, and in French its next step: hints are in English."""
-    lang = spoken_by(known)
+    first = likeliest(error, known)
+    if first is None:
+        return
+    _line("cause", first.title, "cyan")
+    if spoken_by(known) == "fr":
+        _line("suite", first.next_step, "cyan")
+
+
+def likeliest(error: RorError, known: Known) -> Cause | None:
+    """Give the likeliest cause of an error, judged now.
+
+    Args:
+        error: what failed.
+        known: the language, and where it went with which certificate.
+
+    Returns:
+        The cause, or None when nothing fits.
+    """
     first = diagnose(
         error,
         identity=known.identity,
         anchor=_anchors(error, known.environment),
         environment=known.environment,
         at=datetime.now(UTC),
-        lang=lang,
+        lang=spoken_by(known),
     )[0]
-    if first.code == UNKNOWN:
-        return
-    _line("cause", first.title, "cyan")
-    if lang == "fr":
-        _line("suite", first.next_step, "cyan")
+    return None if first.code == UNKNOWN else first
 
 
 def _anchors(error: RorError, place: Environment | None) -> tuple[TrustAnchor, ...]:

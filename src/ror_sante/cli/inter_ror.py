@@ -15,18 +15,21 @@ from ror_sante.api.inter_ror import InterRorClient
 from ror_sante.api.views import Pool
 from ror_sante.cli import rows, table
 from ror_sante.cli.audit import note
+from ror_sante.cli.failures import likeliest
 from ror_sante.cli.files import private_text
+from ror_sante.cli.known import Known, language
 from ror_sante.cli.place import Flags, asking, opened
 from ror_sante.cli.searching import about_place, brought, pair, progress
 from ror_sante.cli.verb import Verb, VerbGroup, ending
 from ror_sante.diagnosis.report import NO_CONNECTION, exit_code_of
-from ror_sante.errors import printable
+from ror_sante.errors import RorError, printable
 from ror_sante.settings import SIMULATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ror_sante.api.inter_ror import Account, RegionAccount, RegionalResult, RegionalSearch, Row
+    from ror_sante.diagnosis.causes import Cause
 
 PARTIAL: Final = 6
 _SECONDS: Final = click.FloatRange(0, 3600, min_open=True)
@@ -92,7 +95,7 @@ def search(
             with found:
                 _print(found, tick, style, resource_type, included=included)
         finally:
-            _report(found.account, account)
+            _report(found.account, account, client)
     return _code(found.account)
 
 
@@ -168,10 +171,10 @@ def _codes(result: RegionalResult) -> set[str]:
 # ------------------------------------------------------------------ the account
 
 
-def _report(account: Account, path: Path | None) -> None:
+def _report(account: Account, path: Path | None, client: InterRorClient) -> None:
     """Tell what each region did, on stderr and in a file."""
     note(counts={"regions": len(account.regions), "rows": account.rows})
-    sys.stderr.write("".join(f"{line}\n" for line in _lines(account)))
+    sys.stderr.write("".join(f"{line}\n" for line in (*_lines(account), *_causes(account, client))))
     if path is not None:
         with private_text(path) as file:
             file.write(msgspec.json.format(_json(account.as_dict()), indent=2) + "\n")
@@ -189,6 +192,27 @@ def _line(region: RegionAccount) -> str:
     head = f"  {region.code} {region.name:<26} {region.outcome:<14} {region.count:>6} rows {region.seconds:>7.2f} s"
     why = f"  {region.reason}: {printable(region.message, 300)}" if region.reason else ""
     return f"{head}{why}"
+
+
+def _causes(account: Account, client: InterRorClient) -> Iterator[str]:
+    """Tell the likeliest cause of what failed, every one once, with its regions."""
+    found: dict[str, tuple[Cause, list[str]]] = {}
+    for region in account:
+        first = None if region.error is None else likeliest(region.error, _known_of(region.code, client))
+        if first is not None:
+            found.setdefault(first.code, (first, []))[1].append(region.name)
+    for first, names in found.values():
+        yield f"cause: {', '.join(names)}: {printable(first.title, 300)}"
+        yield f"{'suite' if language() == 'fr' else ' next'}: {printable(first.next_step, 500)}"
+
+
+def _known_of(code: str, client: InterRorClient) -> Known:
+    """Give where a region was asked, and with which certificate; little where it could not be opened."""
+    try:
+        asked = client.client_of(code)
+    except RorError:
+        return Known(lang=language())
+    return Known(lang=language(), environment=asked.environment, identity=asked.identity)
 
 
 def _code(account: Account) -> int:
