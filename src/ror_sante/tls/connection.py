@@ -16,6 +16,7 @@ from urllib3.util import Timeout
 from ror_sante.errors import ConfigurationError
 from ror_sante.tls.cancel import current
 from ror_sante.tls.connecting import connected
+from ror_sante.tls.head import FinalResponse
 from ror_sante.tls.resumption import Place
 from ror_sante.tls.sighting import Sighting, attach
 from ror_sante.tls.sockets import DestinedSocket
@@ -31,34 +32,13 @@ _DEFAULT_CONNECT: Final = 5.0
 _DEFAULT_READ: Final = 30.0
 
 
-class _FinalResponse(http.client.HTTPResponse):
-    """The final answer to a request; what a server sends before it (103 Early Hints) is read and dropped.
-
-    http.client drops 100 alone. It takes any other 1xx for the answer, and the true answer, still on its way, would
-    then be given to the next request on the same connection.
-    """
-
-    def _read_status(self) -> tuple[str, int, str]:
-        version, status, reason = super()._read_status()  # type: ignore[misc]  # private; CPython 3.11 to 3.13 have it
-        while 100 < status < 200 and status != http.client.SWITCHING_PROTOCOLS:
-            http.client.parse_headers(self.fp)
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # likewise
-        return version, status, reason
-
-    def begin(self) -> None:
-        """Read the head; after a change of protocol, which nobody asked for, the connection is of no more use."""
-        super().begin()
-        if self.status == http.client.SWITCHING_PROTOCOLS:
-            self.will_close = True
-
-
 class BoundedConnection(HTTPSConnection):
     """A connection on which status line and headers together take no longer than one read may.
 
     Every wait on it ends when the work that it serves is cancelled (`ror_sante.tls.cancel`).
     """
 
-    response_class = _FinalResponse
+    response_class = FinalResponse
     receipts: Receipts
     sighting: Sighting
     _told: bool = False
@@ -94,11 +74,19 @@ class BoundedConnection(HTTPSConnection):
         plain = connected(self, self.sighting)
         return DestinedSocket.taking(plain, self._tunnel_port or self.port, self.sighting)
 
+    def _take_up(self, kept: socket.socket, *, bare: bool) -> None:
+        """Make a kept-alive socket ready; a head alone fits into its buffer, so no limit need be set to send it."""
+        cancel = current()
+        if cancel is not None:
+            cancel.take(kept)
+        if bare:
+            limit: Any = self.timeout  # a number: every attempt of ours has its limit
+            self.timeout = max(limit, kept.gettimeout() or 0.0)
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send the head of a request; a connection that was kept alive serves another piece of work now."""
-        cancel = current()
-        if cancel is not None and self.sock is not None:
-            cancel.take(self.sock)
+        if self.sock is not None:
+            self._take_up(self.sock, bare=kwargs.get("body") is None)
         try:
             super().request(*args, **kwargs)
         except OSError as error:

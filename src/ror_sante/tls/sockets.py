@@ -5,13 +5,17 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ror_sante.tls.cancel import current
 from ror_sante.tls.sighting import Sighting, attach
 
 if TYPE_CHECKING:
     from ror_sante.tls.resumption import Place, Warrant
+
+_RECORD: Final = 16 * 1024  # bytes of content that one record holds at most (RFC 8446 section 5.1)
+
+_MOMENT: Final = 0.01  # seconds that a reading may end late
 
 
 class DestinedSocket(socket.socket):
@@ -72,6 +76,15 @@ class CheckedSocket(ssl.SSLSocket):
         """Let every reading from now on end in a `TimeoutError` once so much time has passed."""
         self.until = time.monotonic() + seconds
 
+    def makefile(self, mode: Any = "r", buffering: int | None = None, **kwargs: Any) -> Any:
+        """Buffer a whole record of TLS where nobody says otherwise: half of one costs a second reading of it."""
+        return super().makefile(mode, _RECORD if buffering is None else buffering, **kwargs)
+
+    def settimeout(self, value: float | None) -> None:
+        """Set the patience where it is another: a call of the system each time, and a chance for another thread."""
+        if value != self.gettimeout():
+            super().settimeout(value)
+
     def getpeername(self) -> Any:
         """Give the server's address, or a blank when it has hung up: the constructor asks, and leaks us if this raises.
 
@@ -89,7 +102,7 @@ class CheckedSocket(ssl.SSLSocket):
             if left <= 0:
                 raise TimeoutError("the answer did not come within the time limit")
             patience = self.gettimeout()
-            if patience is None or left < patience:
+            if patience is None or left < patience - _MOMENT:
                 self.settimeout(left)
         try:
             return super().recv_into(buffer, nbytes, flags)
