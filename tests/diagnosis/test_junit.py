@@ -6,9 +6,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from ror_sante.diagnosis.causes import cause
 from ror_sante.diagnosis.junit import to_junit
 from ror_sante.diagnosis.machine import Machine
-from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
+from ror_sante.diagnosis.report import Check, Outcome, Part, SmokeReport, SmokeReports
 
 CHECKS = (
     Check(name="trust", outcome=Outcome.OK, detail="one root", seconds=0.25),
@@ -54,6 +55,33 @@ def test_what_is_good_or_skipped_says_so() -> None:
     assert skipped is not None
     assert skipped.get("message") == "needs token, which failed"
     assert whole.find(".//property[@name='OpenSSL']") is not None
+
+
+def test_each_endpoint_of_a_rung_is_a_case() -> None:
+    """Where several were seen: one that fails does not draw the others in, and the rung has no case of its own."""
+    denied = (cause("api-403", "high", "x"),)
+    parts = (
+        Part(column="Bretagne", outcome=Outcome.FAIL, detail="answered 403", hint="Ask.", family=5, causes=denied),
+        Part(column="Corse", outcome=Outcome.OK, detail="one root", seconds=0.25),
+        Part(column="La Réunion", outcome=Outcome.SKIPPED, detail="needs token, which failed"),
+    )
+    check = Check(name="search", outcome=Outcome.FAIL, detail="Bretagne: …", family=5, parts=parts)
+    whole = SmokeReports(reports=(SmokeReport(service="inter-ror", environment="bench", checks=(check,)),))
+    suite = ET.fromstring(to_junit(whole)).find("testsuite")  # noqa: S314  our own document, read back
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    first, second, third = suite.findall("testcase")
+    assert [one.get("name") for one in (first, second, third)] == [
+        "search Bretagne",
+        "search Corse",
+        "search La Réunion",
+    ]
+    assert (first.find("failure").text or "").splitlines()[:3] == [  # type: ignore[union-attr]  # it is one of the failures
+        "answered 403",
+        "Ask.",
+        "cause (high): The account has no right to this",
+    ]
+    assert (second.findtext("system-out"), second.get("time")) == ("one root", "0.250")
 
 
 def test_a_report_that_knows_no_machine_has_no_properties() -> None:

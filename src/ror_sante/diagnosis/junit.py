@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET  # only written here, never read
 
@@ -10,6 +11,8 @@ from ror_sante.diagnosis.telling import why
 from ror_sante.errors import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ror_sante.diagnosis.causes import Lang
     from ror_sante.diagnosis.report import Check, SmokeReport, SmokeReports
 
@@ -18,7 +21,7 @@ _ERROR: Final = {2: "settings", 3: "identity", 4: "transport", 5: "answer"}
 
 
 def to_junit(reports: SmokeReports, *, strict: bool = False, lang: Lang = "en") -> str:
-    """Write a suite a service and environment, with a case a rung.
+    """Write a suite a service and environment, with a case a rung, or a case an endpoint where a rung saw several.
 
     Args:
         reports: of all ladders; the machine's facts are the properties of each suite.
@@ -45,12 +48,31 @@ def _suite(report: SmokeReport, reports: SmokeReports, *, strict: bool, lang: La
         for key, value in reports.machine.facts:
             ET.SubElement(properties, "property", name=key, value=_safe(value))
     for check in report.checks:
-        suite.append(_case(check, name, strict=strict, lang=lang))
+        for one in _one_by_one(check):
+            suite.append(_case(one, name, strict=strict, lang=lang))
     return suite
 
 
+def _one_by_one(check: Check) -> Iterator[Check]:
+    """Give a check as it is, or one for each endpoint: a CI server then tells which region failed, and since when."""
+    if not check.parts:
+        yield check
+    for part in check.parts:
+        yield replace(
+            check,
+            name=f"{check.name} {part.column}",
+            outcome=part.outcome,
+            detail=part.detail,
+            hint=part.hint,
+            seconds=part.seconds,
+            family=part.family,
+            parts=(),
+            causes=part.causes,
+        )
+
+
 def _case(check: Check, suite: str, *, strict: bool, lang: Lang) -> ET.Element:
-    case = ET.Element("testcase", name=check.name, classname=f"ror-sante.{suite.replace(' ', '.')}")
+    case = ET.Element("testcase", name=_safe(check.name), classname=f"ror-sante.{suite.replace(' ', '.')}")
     case.set("time", _time(check.seconds))
     detail, hint = _safe(check.detail), _safe(check.hint)
     causes = [_safe(f"{label}: {text}") for label, text in why(check, lang)]
