@@ -168,7 +168,7 @@ class UnreachableError(TransportError, requests.exceptions.ConnectionError):
 
 
 class TimedOutError(TransportError, requests.exceptions.Timeout):
-    """A time limit passed: connect, read, or the deadline of the whole call."""
+    """A time limit passed: connect, write, read, or the deadline of the whole call."""
 
     retryable = True
 

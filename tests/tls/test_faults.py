@@ -138,11 +138,11 @@ def call(pki) -> Iterator[Callable[..., RorError]]:
     """Send one request to a port and give the error it ends in."""
     adapters: list[PinnedAdapter] = []
 
-    def call(port: int, host: str = "127.0.0.1", method: str = "GET", **how) -> RorError:
+    def call(port: int, host: str = "127.0.0.1", method: str = "GET", body: bytes = b"", **how) -> RorError:
         url = f"https://{host}:{port}/x"
         adapters.append(PinnedAdapter(build_context(pki.identity(), pki.anchor), [Origin.of(url)]))
         with pytest.raises(RorError) as caught:
-            adapters[-1].send(requests.Request(method, url).prepare(), timeout=0.5, **how)
+            adapters[-1].send(requests.Request(method, url, data=body).prepare(), timeout=0.5, **how)
         return caught.value
 
     yield call
@@ -229,6 +229,20 @@ def test_a_server_that_never_answers_times_out_after_the_request(call, serve) ->
     assert isinstance(error, TimedOutError)
     assert not error.unsent
     assert "while we waited" in str(error)
+
+
+def test_a_server_that_does_not_read_the_request_times_out_while_we_write(call, serve) -> None:
+    """Its answer was never waited for; a body that fits what the kernels hold is sent, and the answer is waited for."""
+    done = threading.Event()
+    server = serve(answer=lambda _: bytes(not done.wait(60)))
+    large, small = (call(server.port, host="localhost", method="POST", body=bytes(size)) for size in (64 << 20, 10))
+    done.set()
+
+    assert isinstance(large, TimedOutError)
+    assert (large.fault, large.unsent, large.retryable) == ("write-time", False, True)
+    assert "did not take the whole of our request" in str(large)
+    assert "read_timeout" in large.hint
+    assert (small.fault, small.unsent) == ("read-time", False)
 
 
 def test_a_port_that_speaks_http_is_told(call, listener) -> None:

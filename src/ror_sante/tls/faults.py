@@ -309,6 +309,18 @@ def _read_time(error: BaseException, where: Where) -> RorError:
     return known("read-time", TimedOutError(f"{where.host} fell silent while we waited for its answer", hint=hint))
 
 
+def _aborted(error: BaseException, where: Where) -> RorError:
+    """Tell a peer that takes none of our request from one that hangs up: urllib3 has one class for both."""
+    if not any(isinstance(cause, TimeoutError) for cause in _causes(error)):
+        return _broken(error, where)
+    stuck = TimedOutError(
+        f"{where.host} did not take the whole of our request in time",
+        hint="Try later; if it happens with large requests alone, something on the way holds them back, and "
+        "connect_timeout and read_timeout in [network] may be raised.",
+    )
+    return known("write-time", stuck)
+
+
 def _pool(_error: BaseException, where: Where) -> RorError:
     error = TimedOutError(
         f"every connection to {where.host} is in use",
@@ -420,7 +432,7 @@ _ROWS: Final[dict[str, Callable[[BaseException, Where], RorError]]] = {
     "urllib3.exceptions.IncompleteRead": _broken,
     "urllib3.exceptions.InvalidChunkLength": _broken,
     "requests.exceptions.ChunkedEncodingError": _broken,
-    "urllib3.exceptions.ProtocolError": _broken,
+    "urllib3.exceptions.ProtocolError": _aborted,
     # Below: wrappers, which say nothing of their own while they hold one of the above.
     "builtins.TimeoutError": _read_time,
     "urllib3.exceptions.TimeoutError": _read_time,
