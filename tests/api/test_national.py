@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from ror_sante.api import national
+from ror_sante.api import sides
 from ror_sante.api.fhir.outcome import judge
 from ror_sante.api.national import NationalRorClient
 from ror_sante.api.query import HealthcareServiceQuery, LocationQuery
@@ -364,8 +364,8 @@ def factories(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
             shown = holder.newest() if present else None
             made.append((shown, sorted(one.subject for one in anchor), own[0]))
 
-    monkeypatch.setattr(national, "hold", held)
-    monkeypatch.setattr(national, "SessionFactory", Recorded)
+    monkeypatch.setattr(sides, "hold", held)
+    monkeypatch.setattr(sides, "SessionFactory", Recorded)
     return made
 
 

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 from ror_sante.api.asking import check_type, type_of
 from ror_sante.api.calls import SETTLE, check_id, check_most, merged, page_size, resources
 from ror_sante.api.completeness import PAGE_SIZE
 from ror_sante.api.fhir.bundle import Bundle, Resource
-from ror_sante.api.fhir.outcome import judge
 from ror_sante.api.fhir.search import encode, extended, pairs
+from ror_sante.api.options import needed, network_options
 from ror_sante.api.origins import OriginRule
 from ror_sante.api.paging import Lookahead, PageWalk, in_turn
 from ror_sante.api.parameters import doubts
 from ror_sante.api.policy import carries_ror_headers, ror_headers
 from ror_sante.api.query import Query
-from ror_sante.environments import WEB_PKI
+from ror_sante.api.sides import Account, Way, two_sides
 from ror_sante.errors import ConfigurationError, printable
-from ror_sante.http.auth import ClientCredentials
 from ror_sante.http.clock import SYSTEM_CLOCK
-from ror_sante.http.exchange import Exchange, Request
-from ror_sante.http.proxy import Proxy
+from ror_sante.http.exchange import Request
 from ror_sante.http.rate import CALLS_PER_SECOND, RateLimit
 from ror_sante.http.retry import RetryPolicy
-from ror_sante.http.session import SessionFactory, Timeouts, hold
-from ror_sante.pki.anchor import load_anchors
-from ror_sante.pki.lent import load_intermediates
+from ror_sante.http.session import Timeouts
 from ror_sante.pki.source import IdentitySource
 from ror_sante.settings import read_secret
-from ror_sante.tls.adapter import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -45,11 +40,11 @@ if TYPE_CHECKING:
     from ror_sante.environments import Coding, Environment
     from ror_sante.http.clock import Clock
     from ror_sante.http.exchange import Answer, Limits, Sink
+    from ror_sante.http.proxy import Proxy
     from ror_sante.http.retry import RetryBudget
-    from ror_sante.http.session import Presented, RorSession
-    from ror_sante.pki.anchor import TrustAnchor
+    from ror_sante.http.session import Presented
     from ror_sante.pki.identity import ClientIdentity
-    from ror_sante.settings import NetworkSettings, Settings
+    from ror_sante.settings import Settings
     from ror_sante.tls.receipt import HandshakeReceipt
 
 T = TypeVar("T")
@@ -123,61 +118,26 @@ class NationalRorClient:
         clock: Clock = SYSTEM_CLOCK,
         at: datetime | None = None,
     ) -> None:
-        _check_account(environment, identity, client_secret)
         self._environment = environment
         self._ror_headers = ror_headers(profile, role)
         self._rule = OriginRule(environment.api_url, urlsplit(environment.fhir_base).path, links)
         self._lookahead = Lookahead()
         self._doubted: set[str] = set()
         self._closed = False
-        retry = retry or RetryPolicy()
-        timeout = timeout or Timeouts()
-        lend, wide_hosts = tuple(lend), {name.lower() for name in wide_tls12_hosts}
-        rate = rate or RateLimit(calls_per_second, clock=clock)
-
-        own_roots = () if identity is None else _identity_anchor(environment)
-        held = self._held = hold(identity, own_roots, clock=clock, at=at)
-        token_words, api_words = _token_anchors(environment), environment.api_anchors or environment.anchors
-        shown_to_api = present_certificate_to_api and WEB_PKI not in api_words
-
-        def factory(words: tuple[str, ...], shown: bool, wide: bool) -> SessionFactory:
-            return SessionFactory(
-                held,
-                load_anchors(words),
-                retry=retry,
-                timeout=timeout,
-                proxy=proxy,
-                pool_size=pool_size,
-                lend=lend,
-                wide_tls12=wide,
-                rate=rate,
-                clock=clock,
-                present=shown,
-            )
-
-        def wide(url: str) -> bool:
-            return Origin.of(url).host in wide_hosts
-
-        for_token = (token_words, True, wide(environment.token_url))
-        for_api = (api_words, shown_to_api, wide(environment.api_url))
-        token_side = factory(*for_token)
-        api_side = token_side if for_api == for_token else factory(*for_api)
-        # Two sessions even when the trust is one: the bearer token stays with the API's origin.
-        self._sessions: tuple[RorSession, RorSession] = (
-            token_side.session(environment.token_url),
-            api_side.session(environment.api_url),
-        )
-        tokens = ClientCredentials(
-            Exchange(self._sessions[0], retry=retry, timeout=timeout, rate=rate, clock=clock),
-            environment.token_url,
-            client_id=client_id,
-            client_secret=client_secret,
-            scope=scope,
+        way = Way(
+            retry=retry or RetryPolicy(),
+            timeout=timeout or Timeouts(),
+            proxy=proxy,
+            lend=lend,
+            wide_tls12_hosts=wide_tls12_hosts,
+            pool_size=pool_size,
+            rate=rate or RateLimit(calls_per_second, clock=clock),
             clock=clock,
         )
-        self._exchange = Exchange(
-            self._sessions[1], retry=retry, timeout=timeout, tokens=tokens, judge=judge, rate=rate, clock=clock
-        )
+        account = Account(client_id=client_id, client_secret=client_secret, scope=scope)
+        shown = present_certificate_to_api
+        sides = two_sides(environment, identity, account, way, present_certificate_to_api=shown, at=at)
+        self._held, self._sessions, self._exchange = sides.held, sides.sessions, sides.exchange
 
     @classmethod
     def from_settings(
@@ -207,9 +167,9 @@ class NationalRorClient:
         return cls(
             environment,
             identity,
-            client_id=_needed(rorn.client_id, "client_id"),
-            profile=_needed(rorn.profile, "profile"),
-            role=_needed(rorn.role, "role"),
+            client_id=needed(rorn.client_id, "client_id"),
+            profile=needed(rorn.profile, "profile"),
+            role=needed(rorn.role, "role"),
             client_secret=secret,
             scope=rorn.scope,
             present_certificate_to_api=rorn.present_certificate_to_api,
@@ -467,63 +427,3 @@ class NationalRorClient:
         if self._closed:
             raise ConfigurationError("this client is closed", hint="Make another one, or call inside its with block.")
         return self._exchange.send(request, within=within, budget=budget)
-
-
-# ------------------------------------------------------------------ trust and account
-
-
-def _token_anchors(environment: Environment) -> tuple[str, ...]:
-    return environment.token_anchors or environment.anchors
-
-
-def _identity_anchor(environment: Environment) -> tuple[TrustAnchor, ...]:
-    """Give the roots of our own chain, which the public web authorities never are."""
-    words = tuple(word for word in environment.anchors if word != WEB_PKI)
-    return load_anchors(words or _token_anchors(environment))
-
-
-def _check_account(environment: Environment, identity: Presented | None, client_secret: str | None) -> None:
-    if (identity is None) == (client_secret is None):
-        raise ConfigurationError(
-            "give either a certificate or a client_secret" + (", not both" if identity is not None else ""),
-            hint="Access profile 0 has a client_secret and no certificate; every other profile has a certificate.",
-        )
-    if identity is not None and WEB_PKI in _token_anchors(environment):
-        raise ConfigurationError(
-            f"environments.{environment.name}: the token host is trusted by {WEB_PKI}, "
-            "and such a host is never shown our certificate: no token could be had",
-            hint="Name the root of the token host in token_anchors, such as igc-sante.",
-        )
-
-
-class NetworkOptions(TypedDict):
-    """The arguments of a client that ``[network]`` gives."""
-
-    calls_per_second: float
-    retry: RetryPolicy
-    timeout: Timeouts
-    proxy: Proxy | None
-    lend: tuple[x509.Certificate, ...]
-    wide_tls12_hosts: tuple[str, ...]
-
-
-def network_options(network: NetworkSettings) -> NetworkOptions:
-    """Give what ``[network]`` says as arguments of a client.
-
-    Raises:
-        ConfigurationError: a proxy or a certificate that cannot be used.
-    """
-    return {
-        "calls_per_second": network.calls_per_second,
-        "retry": RetryPolicy(deadline=network.deadline),
-        "timeout": Timeouts(connect=network.connect_timeout, read=network.read_timeout),
-        "proxy": Proxy.from_settings(network),
-        "lend": load_intermediates(network.lend_intermediates),
-        "wide_tls12_hosts": network.wide_tls12_hosts,
-    }
-
-
-def _needed(value: T | None, key: str) -> T:
-    if value is None:
-        raise ConfigurationError(f"rorn.{key} is missing", hint="ANS gives it with the client account.")
-    return value

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
-from ror_sante.api.national import NationalRorClient, network_options
+from ror_sante.api.national import NationalRorClient
 from ror_sante.api.nos import REGIONS
+from ror_sante.api.options import network_options
 from ror_sante.environments import Environment
 from ror_sante.errors import ConfigurationError, RorError
 from ror_sante.http.rate import RateLimit
