@@ -39,9 +39,8 @@ def handshakes(job: Job, rounds: int, calls: int) -> Rounds:
     adapter = PinnedAdapter(context, [origin])
 
     def resumed() -> None:
-        answer = adapter.open(Outgoing("GET", job.url, {}), timeout=(5, 5))
+        answer = adapter.open(Outgoing("GET", job.url, {"Connection": "close"}), timeout=(5, 5))
         assert answer.read() == b"ok"
-        adapter.close()
 
     def full() -> None:
         context.forget(Place(origin.host, origin.port))

@@ -98,6 +98,20 @@ def caller(pki) -> Iterator[Callable[..., Caller]]:
         one.adapter.close()
 
 
+def test_a_session_is_taken_once_and_again_with_each_new_ticket(caller, serve, version, monkeypatch) -> None:
+    """A resumed connection of TLS 1.2 brings nothing new; one of TLS 1.3 brings a ticket in place of the old."""
+    kept, keep = [], context_module.SealedContext.remember
+    monkeypatch.setattr(
+        context_module.SealedContext, "remember", lambda *given: kept.append(given[2].id) or keep(*given)
+    )
+    server = serve(version=version)
+    asking = caller(server)
+
+    assert [asking.call(server) for _ in range(3)] == [False, True, True]
+    assert len(kept) == (1 if version is ssl.TLSVersion.TLSv1_2 else 3)
+    assert len(set(kept)) == len(kept)
+
+
 def test_the_second_connection_to_a_place_is_resumed(caller, serve, version) -> None:
     """The server knows our certificate from the session: it is not shown again."""
     server = serve(version=version)

@@ -12,9 +12,11 @@ from ror_sante.pki.names import describe_name
 
 _ALERT: Final = 21
 _HANDSHAKE: Final = 22
+_NEW_SESSION_TICKET: Final = 4
 _CERTIFICATE: Final = 11
 _CERTIFICATE_REQUEST: Final = 13
 _CERTIFICATE_AUTHORITIES: Final = 47  # an extension, RFC 8446 section 4.2.4
+_TOLD: Final = frozenset({_NEW_SESSION_TICKET, _CERTIFICATE, _CERTIFICATE_REQUEST})  # what is looked into
 _HEADER: Final = 4  # message type and a length of three bytes
 
 # RFC 8446 section 6; the numbers that a peer can send about us.
@@ -60,6 +62,7 @@ class Transcript(msgspec.Struct):
         authorities: the names of the authorities that it accepts, as DER; empty when it named none.
         sent: the certificates we sent, as DER, leaf first; None while no Certificate message of ours was seen.
         received: the certificates the server sent, as DER, leaf first.
+        ticket: the server gave a new session ticket (RFC 5077, RFC 8446 section 4.6.1).
         alert: the last alert received, by name; empty when there was none.
         alert_sent: the last alert that we sent, likewise.
         alert_finished: the handshake was over when the last alert came or went.
@@ -73,6 +76,7 @@ class Transcript(msgspec.Struct):
     authorities: tuple[bytes, ...] = ()
     sent: tuple[bytes, ...] | None = None
     received: tuple[bytes, ...] = ()
+    ticket: bool = False
     alert: str = ""
     alert_sent: str = ""
     alert_finished: bool = False
@@ -83,25 +87,28 @@ class Transcript(msgspec.Struct):
 
         An exception in that callback would break the connection, so none leaves it.
         """
+        self.heard = True
+        if content != _ALERT and (content != _HANDSHAKE or kind not in _TOLD):
+            return  # nine of ten messages: heads of records, keys, signatures
         try:
             self._take(direction, version, content, kind, bytes(data))
         except Exception:  # noqa: BLE001  see above
             self.broken = True
 
     def _take(self, direction: str, version: int, content: int, kind: int, data: bytes) -> None:
-        self.heard = True
         tls13 = version == ssl.TLSVersion.TLSv1_3
-        if content == _ALERT and data[1]:
-            self._take_alert(direction, ALERT_NAMES.get(data[1], f"number {data[1]}"))
-        elif content == _HANDSHAKE and kind == _CERTIFICATE_REQUEST and direction == "read":
+        if content == _ALERT:
+            if data[1]:
+                self._take_alert(direction, ALERT_NAMES.get(data[1], f"number {data[1]}"))
+        elif kind == _NEW_SESSION_TICKET:
+            self.ticket = True
+        elif kind == _CERTIFICATE_REQUEST:
             self.requested, self.late_request = True, self.finished
             self.authorities = authorities_of(data, tls13=tls13)
-        elif content == _HANDSHAKE and kind == _CERTIFICATE:
-            found = certificates_of(data, tls13=tls13)
-            if direction == "write":
-                self.sent = found
-            else:
-                self.received = found
+        elif direction == "write":
+            self.sent = certificates_of(data, tls13=tls13)
+        else:
+            self.received = certificates_of(data, tls13=tls13)
 
     def _take_alert(self, direction: str, name: str) -> None:
         self.alert_finished = self.finished
