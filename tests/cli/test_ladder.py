@@ -42,9 +42,9 @@ def test_of_many_endpoints_each_trouble_stands_for_itself() -> None:
     stopped = Part(column="Corse", outcome=Outcome.FAIL, detail="no name", hint="Spell it.", causes=(cause,))
     bad = Check(name="dns", outcome=Outcome.FAIL, detail="joined", parts=(*parts, stopped), causes=(cause,), family=4)
     out = printed([rung("trust"), bad, dataclasses.replace(bad, name="search")], lang="fr")
-    assert "  ✘ dns          5 of 6 hold " in out
+    assert "  ✘ dns          5 sur 6 tiennent " in out
     assert " ".join(out.split()).count("Corse: no name → Spell it. cause (très probable): titre constat: SERVFAIL") == 1
-    assert out.splitlines()[-1] == "Next: étape"
+    assert out.splitlines()[-1] == "Suite : étape"
 
 
 GOOD = [rung("trust", detail="ACR-EL (igc-sante, sha256 12ab), and nothing else"), *map(rung, RUNGS[1:])]
@@ -56,6 +56,23 @@ def test_the_first_line_is_the_trust_and_the_last_the_next_step() -> None:
     assert lines[0] == "Trust in force: ACR-EL (igc-sante, sha256 12ab), and nothing else"
     assert lines[1] == "National ROR, environment bench"
     assert lines[-2:] == ["All 16 rungs hold, in 8.0 s.", "Next: ror-sante rorn search HealthcareService"]
+
+
+def test_what_stands_around_the_rungs_is_french_where_that_is_wanted() -> None:
+    """Heading, verdict and next step; the names of rungs are words for programs, and stay."""
+    lines = printed(GOOD, lang="fr").splitlines()
+    assert lines[0] == "Confiance en vigueur : ACR-EL (igc-sante, sha256 12ab), and nothing else"
+    assert lines[1] == "National ROR, environnement bench"
+    assert re.match(r"  ✔ trust +dite ci-dessus ", lines[3])
+    assert lines[-2:] == ["Les 16 échelons tiennent, en 8.0 s.", "Suite : ror-sante rorn search HealthcareService"]
+    one, two = [rung("trust"), rung("dates", Outcome.WARN)], [rung("trust"), *(rung("dates", Outcome.WARN),) * 2]
+    assert "Cela fonctionne en 1.0 s, avec 1 avertissement : dates." in printed(one, lang="fr")
+    told = " ".join(printed(two, lang="fr", strict=True).split())
+    assert "avec 2 avertissements : dates, dates. Avec --strict, le code de sortie est 1." in told
+    broken = printed([rung("trust", Outcome.FAIL)], lang="fr")
+    assert broken.startswith("Confiance en vigueur : aucune qui soit utilisable\n")
+    assert "Arrêté à trust en 500 ms (code de sortie 4).\nSuite : Voyez l'échelon ci-dessus.\n" in broken
+    assert "Arr\\xeat\\xe9" in printed([rung("trust", Outcome.FAIL)], lang="fr", encoding="ascii")
 
 
 def test_names_details_and_times_stand_in_columns() -> None:

@@ -12,6 +12,7 @@ from ror_sante.cli.console import speaks_unicode, text
 from ror_sante.cli.grid import MARKS, STYLES, print_grid
 from ror_sante.diagnosis.causes import UNKNOWN
 from ror_sante.diagnosis.machine import NONE
+from ror_sante.diagnosis.page.words import word
 from ror_sante.diagnosis.report import Check, Outcome, SmokeReport, SmokeReports
 from ror_sante.diagnosis.smoke import RUNGS
 from ror_sante.diagnosis.telling import has_many, held, troubles, why
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # What of this machine may explain a failure.
 _TELLING: Final = ("proxy variables", "authority variables", "openssl variables")
 _NAME_WIDTH: Final = max(len(name) for name in RUNGS)
+_WARNED: Final = "It works in {took}, with {number} warnings: {names}."
 _OPEN: Final = (Outcome.FAIL, Outcome.WARN)
 _TIME_WIDTH: Final = len("10.0 s")
 
@@ -37,7 +39,7 @@ class Ladder:
         console: where.
         environment: the name of the environment.
         title: how people call the service.
-        lang: ``en`` or ``fr``, of the causes.
+        lang: ``en`` or ``fr``, of the causes and of what stands around the rungs.
     """
 
     def __init__(self, console: Console, *, environment: str, title: str = "National ROR", lang: Lang = "en") -> None:
@@ -80,41 +82,44 @@ class Ladder:
             after: the command to try next when all is well.
         """
         self._console.print()
-        took = f"in {_took(report.seconds)}"
+        lang, took = self._lang, _took(report.seconds)
         if report.failed:
             first = report.failed[0]
-            words = f"Stopped at {first.name} {took} (exit code {report.exit_code})."
+            words = word("Stopped at {rung} in {took} (exit code {code}).", lang)
+            words = words.format(rung=first.name, took=took, code=report.exit_code)
             step = self._step(first)
             style = "bold red"
         elif report.warned:
-            named = ", ".join(check.name for check in report.warned)
-            words = f"It works {took}, with {_counted(len(report.warned), 'warning')}: {named}."
-            words += " By --strict the exit code is 1." if strict else ""
+            one, several = "It works in {took}, with 1 warning: {names}.", _WARNED
+            words = word(one if len(report.warned) == 1 else several, lang)
+            words = words.format(took=took, number=len(report.warned), names=_names(report.warned))
+            words += f" {word('By --strict the exit code is 1.', lang)}" if strict else ""
             step, style = report.warned[0].hint or after, "yellow"
         else:
-            held = sum(check.outcome is Outcome.OK for check in report.checks)
-            words, step, style = f"All {held} rungs hold, {took}.", after, "bold green"
-        self._console.print(Text(words, style=style))
+            words = word("All {number} rungs hold, in {took}.", lang).format(number=_holding(report), took=took)
+            step, style = after, "bold green"
+        self._console.print(self._safe(words, style))
         # A command is one line, so that it can be copied; a sentence wraps between its words.
-        self._console.print(Text.assemble(("Next: ", "bold"), self._safe(step)), soft_wrap=step == after)
+        self._console.print(Text.assemble(_label("Next", lang), self._safe(step)), soft_wrap=step == after)
 
     def _step(self, check: Check) -> str:
         """Give what to do about the first failure; hints are in English, the steps of the causes in both languages."""
         if self._lang == "fr" and check.causes and check.causes[0].code != UNKNOWN:
             return check.causes[0].next_step
-        return check.hint or "See the rung above."
+        return check.hint or word("See the rung above.", self._lang)
 
     def _heading(self, check: Check) -> None:
         refused = check.outcome is Outcome.FAIL
-        trust = Text("none that can be used") if refused else self._safe(check.detail)
-        self._console.print(Text.assemble(("Trust in force: ", "bold"), trust))
-        self._console.print(Text.assemble(f"{self._title}, environment ", self._safe(self._environment)))
+        trust = self._safe(word("none that can be used", self._lang) if refused else check.detail)
+        self._console.print(Text.assemble(_label("Trust in force", self._lang), trust))
+        place = f"{self._title}, {word('environment', self._lang)} "
+        self._console.print(Text.assemble(place, self._safe(self._environment)))
         self._console.print()
 
     def _detail(self, check: Check) -> str:
         if check.name == RUNGS[0] and check.outcome is Outcome.OK:
-            return "as told above"
-        return held(check) if has_many(check) and check.outcome in _OPEN else check.detail
+            return word("as told above", self._lang)
+        return held(check, self._lang) if has_many(check) and check.outcome in _OPEN else check.detail
 
     def _troubles(self, check: Check) -> None:
         """Print what is to be mended at which of many endpoints; what stopped one is told once."""
@@ -181,7 +186,7 @@ class Ladders:
 
     Args:
         console: where.
-        lang: ``en`` or ``fr``, of the causes.
+        lang: ``en`` or ``fr``, of the causes and of what stands around the rungs.
     """
 
     def __init__(self, console: Console, *, lang: Lang = "en") -> None:
@@ -204,12 +209,13 @@ class Ladders:
         """Print what each connection showed."""
         for route in (route for report in reports.reports for route in report.routes):
             self._console.print()
-            self._console.print(Text.assemble(("Receipt: ", "bold"), safe(self._console, route.label)))
+            heading = Text.assemble(_label("Receipt", self._lang), safe(self._console, route.label))
+            self._console.print(heading)
             lines = Table.grid(padding=(0, 2))
             lines.add_column(no_wrap=True)
             lines.add_column(overflow="fold")
             for name, value in route.receipt():
-                lines.add_row(Text(name, style="dim"), safe(self._console, value))
+                lines.add_row(safe(self._console, word(name, self._lang), "dim"), safe(self._console, value))
             self._console.print(Padding(lines, (0, 0, 0, 2)))
 
     def machine(self, reports: SmokeReports, *, whole: bool) -> None:
@@ -228,7 +234,7 @@ class Ladders:
         if not facts and not checks:
             return
         self._console.print()
-        self._console.print(Text("This machine", style="bold"))
+        self._console.print(Text(word("This machine", self._lang), style="bold"))
         if facts:
             self._console.print(Padding(text(", ".join(facts)), (0, 0, 0, 2)))
         for check in checks:
@@ -253,33 +259,48 @@ class Ladders:
         else:
             self._together(reports, strict=strict, after=after)
         for service, reason in reports.absent:
-            self._console.print(Text.assemble((f"{service}: ", "bold"), "not tried, ", text(reason)))
+            untried = safe(self._console, f"{word('not tried', self._lang)}, {reason}")
+            self._console.print(Text.assemble((f"{service}: ", "bold"), untried))
 
     def _together(self, reports: SmokeReports, *, strict: bool, after: str) -> None:
         self._console.print()
         for report in reports.reports:
-            self._console.print(Text.assemble((f"{report.title}: ", "bold"), text(_verdict_of(report))))
+            self._console.print(
+                Text.assemble((f"{report.title}: ", "bold"), safe(self._console, _verdict_of(report, self._lang)))
+            )
         worst = next((check for check in (*reports.failed, *reports.warned)), None)
-        words = f"{_counted(len(reports.reports), 'ladder')}, in {_took(reports.seconds)} (exit code {{}})."
         code = reports.exit_code or int(strict and bool(reports.warned))
-        self._console.print(Text(words.format(code)))
+        words = word("{number} ladders, in {took} (exit code {code}).", self._lang)
+        words = words.format(number=len(reports.reports), took=_took(reports.seconds), code=code)
+        self._console.print(safe(self._console, words))
         step = after if worst is None else worst.hint or after
-        self._console.print(Text.assemble(("Next: ", "bold"), text(step)), soft_wrap=step == after)
+        self._console.print(Text.assemble(_label("Next", self._lang), text(step)), soft_wrap=step == after)
 
 
-def _verdict_of(report: SmokeReport) -> str:
+def _verdict_of(report: SmokeReport, lang: Lang) -> str:
     if report.failed:
-        return f"stopped at {report.failed[0].name}"
+        return word("stopped at {names}", lang).format(names=report.failed[0].name)
     if report.warned:
-        return f"works, with {_counted(len(report.warned), 'warning')}: {', '.join(c.name for c in report.warned)}"
-    return f"all {sum(check.outcome is Outcome.OK for check in report.checks)} rungs hold"
+        number = len(report.warned)
+        words = "works, with 1 warning: {names}" if number == 1 else "works, with {number} warnings: {names}"
+        return word(words, lang).format(number=number, names=_names(report.warned))
+    return word("all {number} rungs hold", lang).format(number=_holding(report))
+
+
+def _holding(report: SmokeReport) -> int:
+    return sum(check.outcome is Outcome.OK for check in report.checks)
+
+
+def _names(checks: Iterable[Check]) -> str:
+    return ", ".join(check.name for check in checks)
+
+
+def _label(text: str, lang: Lang) -> tuple[str, str]:
+    """Give a bold label with its colon, which stands after a blank in French."""
+    return f"{word(text, lang)}{' ' if lang == 'fr' else ''}: ", "bold"
 
 
 def _took(seconds: float) -> str:
     if seconds >= 1:
         return f"{seconds:.1f} s"
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -24,6 +24,7 @@ _MOST: Final = 3
 # What names a request to the service's support says nothing in a small place.
 _REQUEST: Final = re.compile(r"^\[request [^\]]*\] ")
 _LABELS: Final = {"en": ("cause", "seen", "next", "or"), "fr": ("cause", "constat", "à faire", "ou")}
+_HELD: Final = {"en": "{} of {} hold", "fr": "{} sur {} tiennent"}
 _SURE: Final = {
     "en": {"high": "high", "medium": "medium", "low": "low"},
     "fr": {"high": "très probable", "medium": "probable", "low": "possible"},
@@ -63,9 +64,9 @@ def has_many(check: Check) -> bool:
     return len(check.parts) > _FEW
 
 
-def held(check: Check) -> str:
+def held(check: Check, lang: Lang = "en") -> str:
     """Count the endpoints at which a check holds."""
-    return f"{sum(part.outcome is Outcome.OK for part in check.parts)} of {len(check.parts)} hold"
+    return _HELD[lang].format(sum(part.outcome is Outcome.OK for part in check.parts), len(check.parts))
 
 
 def in_short(part: Part) -> str:

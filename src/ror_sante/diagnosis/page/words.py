@@ -1,4 +1,4 @@
-"""The fixed words of the HTML report, in English and French; a key stands for itself."""
+"""The fixed words of the reports, on the page and in a terminal, in English and French; a key stands for itself."""
 
 from __future__ import annotations
 
@@ -63,6 +63,24 @@ FRENCH: Final = {
     "alert sent": "alerte envoyée",
     "it broke at": "rompu à l'étape",
     "times": "durées",
+    "Trust in force": "Confiance en vigueur",
+    "none that can be used": "aucune qui soit utilisable",
+    "as told above": "dite ci-dessus",
+    "Stopped at {rung} in {took} (exit code {code}).": "Arrêté à {rung} en {took} (code de sortie {code}).",
+    "It works in {took}, with 1 warning: {names}.": "Cela fonctionne en {took}, avec 1 avertissement : {names}.",
+    "It works in {took}, with {number} warnings: {names}.": (
+        "Cela fonctionne en {took}, avec {number} avertissements : {names}."
+    ),
+    "By --strict the exit code is 1.": "Avec --strict, le code de sortie est 1.",
+    "All {number} rungs hold, in {took}.": "Les {number} échelons tiennent, en {took}.",
+    "{number} ladders, in {took} (exit code {code}).": "{number} échelles, en {took} (code de sortie {code}).",
+    "stopped at {names}": "arrêté à {names}",
+    "works, with 1 warning: {names}": "fonctionne, avec 1 avertissement : {names}",
+    "works, with {number} warnings: {names}": "fonctionne, avec {number} avertissements : {names}",
+    "all {number} rungs hold": "les {number} échelons tiennent",
+    "See the rung above.": "Voyez l'échelon ci-dessus.",
+    "Next": "Suite",
+    "Receipt": "Reçu",
     "leaf": "feuille",
     "intermediate": "intermédiaire",
 }
