@@ -69,6 +69,17 @@ def test_search_as_csv(run: Callable[..., Any], bench: Path) -> None:
     assert rows[0]["id"].isdigit()
 
 
+def test_reports_and_templates_have_their_columns_too(run: Callable[..., Any], bench: Path) -> None:
+    """In a table and in CSV one reads what a Task is about, and the title of a Questionnaire."""
+    words = ["--max", "1", "--config", bench, "--format"]
+    (task,) = csv.DictReader(io.StringIO(run("rorn", "search", "Task", *words, "csv").out))
+    assert task["description"].startswith("Le nom de cette offre")
+    assert re.fullmatch(r"\d\d/300000", task["focus"])
+    (template,) = csv.DictReader(io.StringIO(run("rorn", "search", "Questionnaire", *words, "csv").out))
+    assert template["title"].startswith("Gabarit de saisie")
+    assert "Gabarit de saisie" in run("rorn", "search", "Questionnaire", *words, "table").out
+
+
 def test_what_comes_along_has_its_own_columns_in_csv(run: Callable[..., Any], bench: Path) -> None:
     """An offer, its place, a role and a person under one heading: each row fills the columns of its type."""
     words = ["rorn", "search", "HealthcareService", "--full-offer", "--max", "1", "--format", "csv", "--config", bench]

@@ -132,11 +132,11 @@ def test_an_empty_table_prints_nothing(written: Callable[..., str]) -> None:
     assert written([], "table") == ""
 
 
-@pytest.mark.parametrize("kind", ["Organization", "Location", "Practitioner", "PractitionerRole", "Task"])
+@pytest.mark.parametrize("kind", ["Organization", "Location", "Practitioner", "PractitionerRole", "Task", "Device"])
 def test_every_type_has_columns(kind: str) -> None:
     """Types without columns of their own get the common ones."""
     assert [name for name, _ in rows.columns_of(kind)][-1] == "lastUpdated"
-    assert rows.values(resource(), rows.columns_of("Task"))[0] == "HealthcareService"
+    assert rows.values(resource(), rows.columns_of("Device"))[0] == "HealthcareService"
 
 
 def test_json_on_a_terminal_shows_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,8 @@ def test_each_type_has_its_table(capsys: pytest.CaptureFixture[str]) -> None:
             identifier={"type": {"coding": {"code": "2"}}, "value": "1"},
         ),
         resource("PractitionerRole", code={"text": "Médecin"}, meta={"lastUpdated": "2026-01-01T00:00:00Z"}),
-        resource("Questionnaire", name="Saisie"),
+        resource("Questionnaire", name="Saisie", title="Saisie des lits", description="x", identifier={"value": "G1"}),
+        resource("Task", description="Le nom est faux", title=5),
     )
     assert found == [
         ["id", "name", "RPPS"],
@@ -69,8 +70,11 @@ def test_each_type_has_its_table(capsys: pytest.CaptureFixture[str]) -> None:
         ["id", "profession", "changed"],
         ["1", "Médecin", "2026-01-01"],
         [""],
-        ["id", "name"],
-        ["1", "Saisie"],
+        ["id", "identifier", "name", "about"],
+        ["1", "G1", "Saisie", "Saisie des lits"],
+        [""],
+        ["id", "about"],
+        ["1", "Le nom est faux"],
     ]
 
 
@@ -189,12 +193,12 @@ def test_the_statement_is_compared(run: Callable[..., Any], bench: Path) -> None
     words = ("rorn", "metadata", "--compare", "--config", bench)
     done = run(*words, "--format", "table")
     assert (done.code, done.err) == (0, "")
-    assert re.search(r"Organization +parameter extension.typeActivity +token +-", done.out)
+    assert re.search(r"Organization +parameter _content +special +-", done.out)
     found = json.loads(run(*words, "--format", "json").out)
     assert {
         "where": "Organization",
-        "what": "parameter extension.typeActivity",
-        "client": "token",
+        "what": "parameter _content",
+        "client": "special",
         "server": "-",
         "note": "",
     } in found

@@ -68,6 +68,24 @@ _COLUMNS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("lastUpdated", "meta.lastUpdated"),
     ),
 }
+_BESIDE: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "Task": (
+        *_COMMON,
+        ("description", "description"),
+        ("focus", "focus.identifier.value|focus.reference"),
+        ("businessStatus", "businessStatus.coding.display|businessStatus.coding.code"),
+        ("authoredOn", "authoredOn"),
+        ("lastUpdated", "meta.lastUpdated"),
+    ),
+    "Questionnaire": (
+        *_COMMON,
+        ("name", "name"),
+        ("title", "title"),
+        ("version", "version"),
+        ("status", "status"),
+        ("lastUpdated", "meta.lastUpdated"),
+    ),
+}
 _TYPE: Final = ("resourceType", "resourceType")
 _OTHER: Final = (
     _TYPE,
@@ -76,7 +94,7 @@ _OTHER: Final = (
     ("status", "status"),
     ("lastUpdated", "meta.lastUpdated"),
 )
-# Of rows of several types: a column means the same in each type, and says nothing where the type has none such.
+# Of rows of several types of a directory: a column means the same in each, and is empty where a type has none such.
 _MIXED: Final = tuple(dict.fromkeys((_TYPE, *itertools.chain(*_COLUMNS.values()), *_OTHER)))
 
 
@@ -168,7 +186,7 @@ def harmless(cell: str) -> str:
 
 def columns_of(resource_type: str) -> tuple[tuple[str, str], ...]:
     """Give the columns of a resource type; of an empty one those of all, with the type first."""
-    return _COLUMNS.get(resource_type, _OTHER) if resource_type else _MIXED
+    return (_COLUMNS | _BESIDE).get(resource_type, _OTHER) if resource_type else _MIXED
 
 
 def values(resource: Resource, columns: tuple[tuple[str, str], ...]) -> list[str]:

@@ -199,4 +199,21 @@ _COLUMNS: Final[dict[type[View], Columns]] = {
         ("phone", _phone),
     ),
 }
-_OTHER: Final[Columns] = (("id", _id), ("name", _name), ("changed", _changed))
+
+
+def _about(view: View) -> str:
+    """Give the title of a Questionnaire, or what a Task says is wrong."""
+    return next((told for key in ("title", "description") if isinstance(told := view.raw.get(key), str)), "")
+
+
+def _identifier(view: View) -> str:
+    return next((each.value for each in view.identifiers), "")
+
+
+_OTHER: Final[Columns] = (
+    ("id", _id),
+    ("identifier", _identifier),
+    ("name", _name),
+    ("about", _about),
+    ("changed", _changed),
+)

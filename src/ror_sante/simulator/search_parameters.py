@@ -123,7 +123,7 @@ DIRECT: Final = ("type",)  # but one draft scenario asks for the organization it
 CODE_REGION: Final = {"Location": "code-region", "HealthcareService": "location:code-region"}
 CONTROLS: Final = ("_count", "_filter", "_include", "_include:iterate", "_revinclude", "_revinclude:iterate", "_sort")
 # META: the chains leave these out.
-NOT_CHAINED: Final = {"Location": {"operational-status"}, "Organization": {"period-end"}}
+NOT_CHAINED: Final = {"Location": {"operational-status"}, "Organization": {"period-end", "extension.typeActivity"}}
 # Who refers to a type, and by what: ``_has:PractitionerRole:service:identifier``.
 REFERRERS: Final = {
     "HealthcareService": ("PractitionerRole:service",),
