@@ -59,9 +59,9 @@ def search(
 ) -> int:
     """Search, and print one row a resource.
 
-    TYPE is HealthcareService, Location, Organization, Practitioner or PractitionerRole. A result beyond 10 000 is an
-    error, because the service cuts it there without a word. --full-offer is for HealthcareService: it lets a table name
-    organization, city and telephone.
+    TYPE is HealthcareService, Location, Organization, Practitioner or PractitionerRole; Task and Questionnaire are
+    drafts in the documents. A result beyond 10 000 is an error, because the service cuts it there without a word.
+    --full-offer is for HealthcareService: it lets a table name organization, city and telephone.
     """
     style = style or rows.default_format()
     pairs = [*map(pair, params), *brought(resource_type, full_offer=full_offer)]
