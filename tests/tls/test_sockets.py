@@ -27,7 +27,7 @@ def watched(pki, serve, monkeypatch):
     adapter = PinnedAdapter(build_context(pki.identity(), pki.anchor), [server.origin])
     monkeypatch.setattr(sockets, "_MOMENT", 60.0)  # however busy the machine is
     limits, readings = [], []
-    recv_into = ssl.SSLSocket.recv_into
+    recv_into = sockets.CheckedSocket.recv_into
 
     def send(method: str, body: bytes | None = None) -> None:
         request = requests.Request(method, f"{server.url}/x", data=body).prepare()
@@ -40,7 +40,7 @@ def watched(pki, serve, monkeypatch):
     with contextlib.closing(adapter):
         send("GET")
         monkeypatch.setattr(ssl.SSLSocket, "settimeout", lambda _, value: limits.append(value), raising=False)
-        monkeypatch.setattr(ssl.SSLSocket, "recv_into", watched_recv_into)
+        monkeypatch.setattr(sockets.CheckedSocket, "recv_into", watched_recv_into)
         yield send, limits, readings
     assert len(server.visits) == 1
 

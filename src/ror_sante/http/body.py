@@ -161,6 +161,7 @@ class _Reading:
         self._size = 0
         self._received = 0
         self._packed = self._encoding()
+        self._announced = self._length()
         self._check_announced()
 
     def at_once(self, until: float, clock: Clock) -> bool:
@@ -183,7 +184,7 @@ class _Reading:
     def _bounded(self, until: float, clock: Clock) -> bool:
         """Tell the socket when to give up; False when it cannot be told, or the length of the body is unknown."""
         sock = self._socket()
-        if self._announced() is None or not isinstance(sock, CheckedSocket):
+        if self._announced is None or not isinstance(sock, CheckedSocket):
             return False
         sock.give_up_in(self._left(until, clock))
         return True
@@ -232,13 +233,13 @@ class _Reading:
             return zlib.decompressobj(_GZIP_OR_ZLIB)
         raise self._unexpected(f"is encoded as {printable(encoding, 40)!r}, which was not asked for")
 
-    def _announced(self) -> int | None:
+    def _length(self) -> int | None:
         """Give the length that the header names, if it is a number that makes sense."""
         announced = self._response.headers.get("Content-Length", "")
         return int(announced) if announced.isdecimal() and len(announced) < 20 else None
 
     def _check_announced(self) -> None:
-        if self._request.method != "HEAD" and (self._announced() or 0) > self._limits.body:
+        if self._request.method != "HEAD" and (self._announced or 0) > self._limits.body:
             raise self._too_large()
 
     def _piece(self) -> bytes:

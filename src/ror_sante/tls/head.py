@@ -16,6 +16,13 @@ _FIELD: Final = re.compile(r"([^:\r]+): ?([^\r]*)\r\n")
 _MULTIPLE: Final = ("multipart", "message")  # the parser looks for parts below such a head, and tells what it misses
 
 
+class _PlainMessage(http.client.HTTPMessage):
+    """The fields of a plain head: all ASCII, so that none need be searched for broken characters each time."""
+
+    def items(self) -> list[tuple[str, str]]:
+        return list(self.raw_items())
+
+
 class FinalResponse(http.client.HTTPResponse):
     """The final answer to a request; what a server sends before it (103 Early Hints) is read and dropped.
 
@@ -55,7 +62,7 @@ class FinalResponse(http.client.HTTPResponse):
 
     def _settle(self, reason: str, fields: list[tuple[str, str]], length: str | None) -> None:
         """Set what http.client sets for such a head."""
-        self.headers = self.msg = http.client.HTTPMessage()
+        self.headers = self.msg = _PlainMessage()
         for name, value in fields:
             self.headers.set_raw(name, value)
         self.headers.set_payload("")
