@@ -70,3 +70,19 @@ def test_an_answer_in_one_record_is_read_at_once(watched) -> None:
     send("GET")
 
     assert len(readings) == 1
+
+
+def test_a_socket_whose_time_has_passed_or_that_is_closed_reads_nothing(watched) -> None:
+    """Neither waits, and each is an error that a connection may meet."""
+    send, _, readings = watched
+    send("GET")
+    secure = readings[-1]
+
+    secure.give_up_in(-1.0)
+    with pytest.raises(TimeoutError):
+        secure.recv_into(bytearray(1))
+
+    secure.until = None
+    secure.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        secure.recv_into(bytearray(1))

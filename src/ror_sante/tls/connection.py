@@ -85,8 +85,8 @@ class BoundedConnection(HTTPSConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send the head of a request; a connection that was kept alive serves another piece of work now."""
-        if self.sock is not None:
-            self._take_up(self.sock, bare=kwargs.get("body") is None)
+        secure: Any = self.sock  # the pool has connected it
+        self._take_up(secure, bare=kwargs.get("body") is None)
         try:
             super().request(*args, **kwargs)
         except OSError as error:
