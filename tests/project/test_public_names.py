@@ -40,8 +40,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def modules_after(statement: str) -> set[str]:
-    """Give the top-level modules that a fresh interpreter holds after a statement."""
-    code = f"import sys; {statement}; print(*sorted(sys.modules))"
+    """Give the modules that a statement brings into a fresh interpreter; one that is measured holds some before."""
+    code = f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(run.stdout.split())
 
