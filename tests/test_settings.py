@@ -385,6 +385,7 @@ def test_a_variable_takes_the_type_of_its_key(monkeypatch: pytest.MonkeyPatch, t
         ("ROR_SANTE_NETWORK_DEADLINE", "nan", "must be a number of seconds above 0"),
         ("ROR_SANTE_RORN_DELTA_OVERLAP", "-1", "must be a number of seconds from 0 to a week, not '-1'"),
         ("ROR_SANTE_RORN_PRESENT_CERTIFICATE_TO_API", "maybe", "must be true or false, not 'maybe'"),
+        ("ROR_SANTE_INTER_ROR_AT_ONCE", "many", "must be a whole number, not 'many'"),
     ],
 )
 def test_a_variable_of_the_wrong_type_is_refused(name: str, value: str, words: str) -> None:

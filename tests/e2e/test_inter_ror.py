@@ -86,6 +86,7 @@ def test_the_national_service_is_asked_region_by_region(national: InterRorClient
     assert all(row.regions == (row.identifier[:2],) for row in result)
     asked = {dict(seen.params).get("_tag", "|").split("|")[1] for seen in simulator.requests if "/Health" in seen.path}
     assert asked == set(REGIONS)
+    assert {receipt.host for receipt in national.receipts} == {"localhost"}
 
 
 def test_the_dialect_of_model_2_4_finds_the_same(

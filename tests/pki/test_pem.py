@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ror_sante.errors import ConfigurationError, Pkcs12Error
 from ror_sante.pki.identity import ClientIdentity
-from ror_sante.pki.pem import read_certificates
+from ror_sante.pki.pem import holds_private_key, read_certificates
 
 DER, PEM = Encoding.DER, Encoding.PEM
 PKCS8, TRADITIONAL = PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL
@@ -31,6 +31,13 @@ def refusal(certificate, key, passphrase=None, **about):
 
 
 # ------------------------------------------------------------------ what opens
+
+
+@pytest.mark.parametrize("encoding", [PEM, DER])
+def test_a_key_is_told_from_a_certificate(leaf, encoding):
+    """In either encoding."""
+    assert holds_private_key(leaf.key.private_bytes(encoding, PKCS8, NoEncryption()))
+    assert not holds_private_key(leaf.certificate.public_bytes(encoding))
 
 
 @pytest.mark.parametrize("container", [PKCS8, TRADITIONAL])

@@ -619,6 +619,7 @@ def test_who_refers_to_a_record_is_found_without_a_look_at_all(size: int) -> Non
         for target in (record.reference for name in TYPES for record in directory.records(name)):
             every = [one for one in directory.records(referrer) if target in one.links.get(link, ())]
             assert directory.referrers(key, target) == every
+        assert directory.referrers(key, "HealthcareService/7") == ()  # there is no such offer
 
 
 def test_a_million_offers_are_there_at_once_and_take_no_memory() -> None:

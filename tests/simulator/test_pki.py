@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 import ror_sante.pki
@@ -429,3 +429,15 @@ def test_every_signature_is_sha_256(pki: SimulatorPki) -> None:
     """As on every IGC-Santé certificate."""
     for issued in (pki.root, pki.intermediate, pki.client(), pki.server()):
         assert isinstance(issued.certificate.signature_hash_algorithm, hashes.SHA256)
+
+
+def test_a_request_that_proves_nothing_is_not_certified(pki: SimulatorPki) -> None:
+    """No request at all, and one of a kind of key that the platform does not take."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    request = (
+        x509.CertificateSigningRequestBuilder().subject_name(name).sign(ed25519.Ed25519PrivateKey.generate(), None)
+    )
+    with pytest.raises(ConfigurationError, match="neither RSA nor EC"):
+        pki.certify(request.public_bytes(serialization.Encoding.PEM))
+    with pytest.raises(ConfigurationError, match="no certificate request"):
+        pki.certify(b"-----BEGIN CERTIFICATE REQUEST-----")
