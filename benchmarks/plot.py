@@ -26,7 +26,11 @@ def main() -> None:
     for panel, (unit, lines) in zip(axes[0], panels.items(), strict=True):
         for name, values in lines.items():
             panel.plot(counts, values, marker="o", markersize=3, label=name)
-        panel.set(xscale="log", xlabel=asked["axis"], title=unit, ylim=(0, None))
+        panel.set(xscale="log", xlabel=asked["axis"], title=unit)
+        if unit == "seconds":  # of work in all: in proportion to it, they are a straight line
+            panel.set_yscale("log")
+        else:
+            panel.set_ylim(0, None)
         if any(lines):
             panel.legend(fontsize=7)
         panel.grid(visible=True, alpha=0.3)

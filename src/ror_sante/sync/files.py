@@ -55,7 +55,7 @@ class Download:
         self._check = check
         self._received = received
         self._beside = path.with_name(f"{path.name}.{secrets.token_hex(6)}{COMING}")
-        self._file = create(self._beside)
+        self._file = reopen(self._beside, 0)  # new, for its name is; pieces are large, a buffer would be one copy more
 
     def begin(self, _answer: Answer, /) -> None:
         """Empty the file: the body comes from its first byte."""
@@ -68,7 +68,7 @@ class Download:
     def write(self, data: bytes, /) -> None:
         """Take a piece."""
         self._check()
-        self._file.write(data)
+        write_all(self._file, data)
         self.size += len(data)
         self.last = data[-_TAIL:].rstrip()[-1:] or data.rstrip()[-1:] or self.last
         self._received(len(data))
@@ -84,6 +84,6 @@ class Download:
 
     def discard(self) -> None:
         """Leave nothing behind; a finished file stays."""
-        with contextlib.suppress(OSError):  # a full disk refuses what is still in the buffer
+        with contextlib.suppress(OSError):  # some file systems find only now that they are full
             self._file.close()
         self._beside.unlink(missing_ok=True)

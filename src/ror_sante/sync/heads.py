@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OUTCOME: Final = "OperationOutcome"
+_EMPTY: Final = frozenset({b"", b"[]", b"null"})
+_NOTHING: Final = max(map(len, _EMPTY))
 
 
 class _Meta(msgspec.Struct, frozen=True, gc=False):
@@ -37,8 +39,8 @@ class Head(msgspec.Struct, rename="camel", gc=False):
 
     @property
     def has_telecom(self) -> bool:
-        """Whether there is one: two characters are an empty list."""
-        return len(self.telecom) > 2 and bytes(self.telecom) != b"null"
+        """Whether there is one: four characters are no more than an empty list or ``null``."""
+        return len(self.telecom) > _NOTHING or bytes(self.telecom) not in _EMPTY
 
 
 class _BareHead(msgspec.Struct, rename="camel"):

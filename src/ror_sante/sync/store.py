@@ -293,7 +293,7 @@ class Store:
                     continue
                 place = self._place(head.resource_type, tag)
             kind, group, pile, tally, waiting = place
-            flag = len(head.telecom) > 2 and head.has_telecom
+            flag = head.has_telecom
             tally.count += 1
             tally.with_telecom += flag
             name = f"{head.resource_type}/{head.id}".encode()
